@@ -1,0 +1,32 @@
+/**
+ * Every error that a caller of the API can see: its code, HTTP status and the shape of its message. Expected failures
+ * are thrown as `AllocdError`; anything else that is thrown is a defect and answers 500.
+ */
+const TABLE = {
+  invalid: 400,
+  "bad-query": 400,
+  "permission-denied": 403,
+  "alloc-not-found": 404,
+  "not-found": 404,
+  "method-not-allowed": 405,
+  conflict: 409,
+  "too-large": 413,
+  "task-not-running": 409,
+  degraded: 507,
+} as const;
+
+export type ErrorCode = keyof typeof TABLE;
+
+export class AllocdError extends Error {
+  override readonly name = "AllocdError";
+  readonly status: number;
+  constructor(
+    readonly code: ErrorCode,
+    /** Plain text for the caller: names the field and what was given. */
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.status = TABLE[code];
+  }
+}

@@ -1,0 +1,45 @@
+import type { UnixNano } from "./units.js";
+
+/** This host, as the schedulers and the reads see it. */
+export interface Node {
+  readonly ID: string;
+  readonly Name: string;
+  readonly Datacenter: string;
+  readonly NodePool: string;
+  readonly NodeClass: string;
+  readonly HTTPAddr: string;
+  readonly Attributes: Readonly<Record<string, string>>;
+  readonly Meta: Readonly<Record<string, string>>;
+  readonly Drivers: Readonly<Record<string, DriverInfo>>;
+  readonly Resources: NodeCapacity;
+  readonly Reserved: NodeCapacity;
+  /** The host address that ports are allocated on. */
+  readonly NetworkIP: string;
+  readonly NetworkDevice: string;
+  readonly MinDynamicPort: number;
+  readonly MaxDynamicPort: number;
+  readonly Status: "ready" | "down";
+  readonly SchedulingEligibility: "eligible" | "ineligible";
+  readonly CgroupParent: string;
+  readonly StatusUpdatedAt: UnixNano;
+  readonly CreateIndex: number;
+  readonly ModifyIndex: number;
+}
+
+export interface NodeCapacity {
+  /** MHz over all cores. */
+  readonly CpuShares: number;
+  readonly Cores: number;
+  /** MiB. */
+  readonly MemoryMB: number;
+  /** MiB. */
+  readonly DiskMB: number;
+}
+
+export interface DriverInfo {
+  readonly Attributes: Readonly<Record<string, string>>;
+  readonly Detected: boolean;
+  readonly Healthy: boolean;
+  readonly HealthDescription: string;
+  readonly UpdateTime: UnixNano;
+}

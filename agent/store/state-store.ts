@@ -1,0 +1,140 @@
+import type { AllocDeploymentStatus, Allocation, AllocNetworkStatus, ClientStatus, DesiredAllocation } from "../model/allocation.js";
+import type { Deployment } from "../model/deployment.js";
+import type { Evaluation } from "../model/evaluation.js";
+import type { Job } from "../model/job.js";
+import type { Node } from "../model/node.js";
+import type { TaskEvent, TaskState } from "../model/task-state.js";
+
+/**
+ * The host's state: read from memory, written through one ordered queue to SQLite.
+ *
+ * A change is durable before it is visible: `commit` resolves, memory changes and watchers wake only after the
+ * transaction that holds it is on disk. Commits become visible in the order in which they were submitted.
+ */
+export interface StateStore extends StateReader {
+  /**
+   * Writes all changes in one transaction under one new index.
+   *
+   * @returns the index of the change.
+   * @throws StoreDegraded when the disk refuses the write and the change is one that may be refused (see `refusable`).
+   */
+  commit(changes: readonly Change[], options?: { readonly refusable?: boolean }): Promise<number>;
+  /** Commits what is queued, checkpoints, closes and gives up the lock. */
+  close(): Promise<void>;
+}
+
+export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes";
+
+/** What the scheduler and the API read. Every object is an immutable snapshot. */
+export interface StateReader {
+  /** The index of the latest visible change. */
+  readonly index: number;
+  /** The index of the latest visible change of one table. Never 0: a blocking query needs a value to wait on. */
+  tableIndex(table: TableName): number;
+
+  alloc(id: string): Allocation | undefined;
+  /** All allocations in (CreateIndex, ID) order. */
+  allocs(): readonly Allocation[];
+  /** The allocations of one job, in (CreateIndex, ID) order. */
+  allocsOfJob(namespace: string, jobId: string): readonly Allocation[];
+  allocsOfEval(evalId: string): readonly Allocation[];
+  /** True when the id was removed and must not run again. */
+  isTombstone(allocId: string): boolean;
+
+  job(namespace: string, id: string): Job | undefined;
+  jobs(): readonly Job[];
+  /** The kept versions, newest first. */
+  jobVersions(namespace: string, id: string): readonly Job[];
+  eval(id: string): Evaluation | undefined;
+  evals(): readonly Evaluation[];
+  evalsOfJob(namespace: string, jobId: string): readonly Evaluation[];
+  deployment(id: string): Deployment | undefined;
+  deploymentsOfJob(namespace: string, jobId: string): readonly Deployment[];
+  node(): Node | undefined;
+
+  /** What a task runner kept to find its task again. */
+  taskHandle(allocId: string, task: string): StoredHandle | undefined;
+
+  /** The complete event history, read from disk. Oldest first, at most `limit` rows with a sequence number above `after`. */
+  history(query: HistoryQuery): Promise<readonly HistoryRow[]>;
+
+  readonly watch: StateWatch;
+  /** Null when all is well, else why the store can not write. */
+  readonly degraded: string | null;
+}
+
+/** Wakes readers when something they look at has changed. */
+export interface StateWatch {
+  /**
+   * Calls `wake` once, after the next visible change of any of the keys; then the subscription is over.
+   * Keys: a table name, or `alloc:<id>`, `job:<namespace>/<id>`, `eval:<id>`, `deployment:<id>`.
+   *
+   * @returns a function that ends the subscription.
+   */
+  once(keys: readonly string[], wake: () => void): () => void;
+  /** Calls `listener` after every visible commit, with its changes in order. Ends with the returned function. */
+  subscribe(listener: (changes: readonly Change[], index: number) => void): () => void;
+}
+
+export type Change =
+  | {
+      readonly kind: "job";
+      readonly job: Job /* CreateIndex, ModifyIndex (and JobModifyIndex when `spec`) are stamped */;
+      readonly spec: boolean;
+    }
+  | { readonly kind: "job-delete"; readonly namespace: string; readonly id: string }
+  | { readonly kind: "eval"; readonly eval: Evaluation }
+  | { readonly kind: "eval-delete"; readonly id: string }
+  | { readonly kind: "deployment"; readonly deployment: Deployment }
+  | { readonly kind: "deployment-delete"; readonly id: string }
+  | { readonly kind: "node"; readonly node: Node }
+  /** A new allocation. ClientStatus starts as `pending`. */
+  | { readonly kind: "alloc-create"; readonly alloc: DesiredAllocation }
+  /** Changes desired members of a known one. */
+  | { readonly kind: "alloc-desired"; readonly id: string; readonly patch: Partial<DesiredAllocation> }
+  /** The alloc runner's report. Task events are appended to the history as they are. */
+  | { readonly kind: "alloc-observed"; readonly id: string; readonly patch: ObservedPatch }
+  | { readonly kind: "alloc-delete"; readonly id: string }
+  | { readonly kind: "task-handle"; readonly allocId: string; readonly task: string; readonly handle: StoredHandle | null };
+
+export interface ObservedPatch {
+  readonly ClientStatus?: ClientStatus;
+  readonly ClientDescription?: string;
+  readonly DeploymentStatus?: AllocDeploymentStatus | null;
+  readonly NetworkStatus?: AllocNetworkStatus | null;
+  /** Only the tasks that changed. */
+  readonly TaskStates?: Readonly<Record<string, TaskState>>;
+  /** Events that are new with this change, for the history. */
+  readonly events?: readonly NewTaskEvent[];
+}
+
+export interface NewTaskEvent {
+  readonly task: string;
+  /** 1 for a task's first run, counting up with each start. */
+  readonly run: number;
+  readonly event: TaskEvent;
+}
+
+/** What a task runner persists. `driver` is the driver's own state, opaque to all others. */
+export interface StoredHandle {
+  /** The run that `driver` belongs to; also the last one that was tried when `driver` is null. */
+  readonly run: number;
+  readonly driver: Readonly<Record<string, unknown>> | null;
+  /** Names of task hooks whose work is done once for all runs. */
+  readonly hooksDone: readonly string[];
+}
+
+export interface HistoryQuery {
+  readonly allocId?: string;
+  readonly task?: string;
+  readonly after?: number;
+  readonly limit: number;
+}
+
+export interface HistoryRow {
+  readonly seq: number;
+  readonly allocId: string;
+  readonly task: string;
+  readonly run: number;
+  readonly event: TaskEvent;
+}

@@ -1,0 +1,131 @@
+import { statSync } from "node:fs";
+import type { DriverInfo } from "../../agent/model/node.js";
+import { type Driver, DriverError, type DriverState, type ExitResult, type Recovery, type TaskRun, type TaskSpec } from "../driver.js";
+import type { ShimClient } from "../shim/client.js";
+import { type RunCgroup, type RunInfo, type RunSpec, ShimError } from "../shim/protocol.js";
+import { findCommand } from "./command-lookup.js";
+import { parseConfig, type RawExecConfig } from "./config.js";
+import { RawExecRun } from "./run.js";
+import { findUser, type HostUser } from "./users.js";
+
+const bytesPerMiB = 1024 * 1024;
+
+export interface RawExecOptions {
+  readonly enabled: boolean;
+  /** Globs of variables that no task gets. */
+  readonly deniedEnvvars: readonly string[];
+  readonly deniedUids: readonly NumberRange[];
+  readonly deniedGids: readonly NumberRange[];
+  /** The cgroup below which every task has its own. */
+  readonly cgroupParent: string;
+  /** Where a command without a slash is looked for. */
+  readonly searchPath: string;
+  /** The agent's own variables, which a task of another user must not take for its own. */
+  readonly hostEnv: Readonly<Record<string, string | undefined>>;
+  now(): bigint;
+}
+
+export type NumberRange = readonly [from: number, to: number];
+
+/** Processes of the host, without isolation. All work is the shim's; this maps a task to what the shim understands. */
+export class RawExecDriver implements Driver {
+  readonly name = "raw_exec";
+  readonly #shim: ShimClient;
+  readonly #options: RawExecOptions;
+
+  constructor(shim: ShimClient, options: RawExecOptions) {
+    this.#shim = shim;
+    this.#options = options;
+  }
+
+  async fingerprint(): Promise<DriverInfo> {
+    const UpdateTime = this.#options.now();
+    if (!this.#options.enabled) return { Attributes: {}, Detected: false, Healthy: false, HealthDescription: "disabled", UpdateTime };
+    return { Attributes: { "driver.raw_exec": "true" }, Detected: true, Healthy: true, HealthDescription: "Healthy", UpdateTime };
+  }
+
+  validate(config: Readonly<Record<string, unknown>>): void {
+    parseConfig(config);
+  }
+
+  async start(spec: TaskSpec): Promise<TaskRun> {
+    if (!this.#options.enabled) throw new DriverError("raw_exec is disabled", false);
+    const config = parseConfig(spec.config);
+    const user = spec.user === "" ? null : await findUser(spec.user);
+    this.#checkUser(user);
+    const cwd = config.workDir === "" ? spec.dirs.task : config.workDir;
+    if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) throw new DriverError(`work_dir: ${cwd} is no directory`, false);
+    const command = findCommand(config.command, spec.dirs, this.#options.searchPath);
+    const run: RunSpec = {
+      runId: spec.runId,
+      argv: [command, ...config.args],
+      env: environment(spec, user, this.#options.hostEnv, [...this.#options.deniedEnvvars, ...config.deniedEnvvars]),
+      cwd,
+      user: user && { uid: user.uid, gid: user.gid, known: user.known },
+      oomScoreAdj: config.oomScoreAdj,
+      tty: config.tty,
+      logs: spec.logs.Disabled
+        ? null
+        : { dir: spec.dirs.logs, prefix: spec.task, maxFiles: spec.logs.MaxFiles, maxFileBytes: spec.logs.MaxFileSizeMB * bytesPerMiB },
+      cgroup: this.#cgroup(spec, config),
+    };
+    try {
+      return this.#found(spec, await this.#shim.startRun(run));
+    } catch (error) {
+      if (error instanceof ShimError)
+        throw new DriverError(`failed to launch command with executor: ${error.message}`, error.code === "ESRCH", { cause: error });
+      throw error;
+    }
+  }
+
+  async recover(_state: DriverState, spec: TaskSpec): Promise<Recovery> {
+    const { runs } = await this.#shim.list();
+    const info = runs.find((run) => run.runId === spec.runId);
+    return info ? { outcome: "found", run: this.#found(spec, info) } : { outcome: "lost", reason: "unknown: host restarted" };
+  }
+
+  #found(spec: TaskSpec, info: RunInfo): TaskRun {
+    const exited: Promise<ExitResult> = info.exit ? Promise.resolve(info.exit) : this.#shim.waitRun(spec.runId);
+    return new RawExecRun(spec.runId, { pid: info.pid, limited: info.limited }, exited, this.#shim);
+  }
+
+  #checkUser(user: HostUser | null): void {
+    const uid = user?.uid ?? process.getuid?.() ?? 0;
+    const gid = user?.gid ?? process.getgid?.() ?? 0;
+    const within = (ranges: readonly NumberRange[], id: number): boolean => ranges.some(([from, to]) => id >= from && id <= to);
+    if (within(this.#options.deniedUids, uid))
+      throw new DriverError(`failed driver config validation: running as uid ${uid} is disallowed`, false);
+    if (within(this.#options.deniedGids, gid))
+      throw new DriverError(`failed driver config validation: running as gid ${gid} is disallowed`, false);
+  }
+
+  #cgroup(spec: TaskSpec, config: RawExecConfig): RunCgroup {
+    const { memoryMB, memoryMaxMB, cpuShares } = spec.resources;
+    const hard = memoryMaxMB === 0 ? memoryMB : memoryMaxMB;
+    return {
+      path: `${this.#options.cgroupParent}/${spec.allocId}.${spec.task.replaceAll("/", "_")}`,
+      memoryMax: hard > 0 ? hard * bytesPerMiB : null,
+      memoryLow: memoryMaxMB === 0 || memoryMB === 0 ? null : memoryMB * bytesPerMiB,
+      cpuShares,
+      override: config.cgroupV2Override === "" ? null : config.cgroupV2Override,
+    };
+  }
+}
+
+/** The task's variables without the denied ones; with a user of its own its USER and HOME are that user's and not the agent's. */
+function environment(
+  spec: TaskSpec,
+  user: HostUser | null,
+  hostEnv: RawExecOptions["hostEnv"],
+  denied: readonly string[],
+): Record<string, string> {
+  const env: Record<string, string> = { ...spec.env };
+  for (const [name, value] of user ? Object.entries({ USER: user.name, LOGNAME: user.name, HOME: user.home }) : []) {
+    if (env[name] === undefined || env[name] === hostEnv[name]) env[name] = value;
+  }
+  const patterns = denied.map(glob);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !patterns.some((pattern) => pattern.test(name))));
+}
+
+const glob = (pattern: string): RegExp =>
+  new RegExp(`^${[...pattern].map((c) => (c === "*" ? ".*" : c === "?" ? "." : c.replace(/[.+^${}()|[\]\\]/g, "\\$&"))).join("")}$`);

@@ -1,0 +1,275 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { kill } from "./proc.js";
+import type { RunCgroup } from "./protocol.js";
+
+/*
+ * Limits stand on `<slice>/<alloc>.<task>`; the launch wrapper lives in it, the task in `main` below it and each exec
+ * session in `exec-<id>`: so that a kill of `main` or of one session spares the rest, and the exit record is written.
+ */
+
+/** How long the kernel is given to let go of killed processes. */
+const killDeadlineMs = 15_000;
+
+/** The cgroups of one run. */
+export interface Cgroup {
+  /** Directories that the launch wrapper joins, one a hierarchy. */
+  readonly wrapperDirs: readonly string[];
+  /** Directories that the task joins. */
+  readonly mainDirs: readonly string[];
+  /** Makes the directories of one exec session. */
+  session(sessionId: string): readonly string[];
+  removeSession(sessionId: string): Promise<void>;
+  /** SIGKILL to all in `main` until none is left. @returns false when some would not die. */
+  killMain(): Promise<boolean>;
+  killSession(sessionId: string): Promise<boolean>;
+  /** How often the kernel killed one of ours for memory. */
+  oomKills(): number;
+  remove(): Promise<void>;
+}
+
+export interface CgroupHierarchy {
+  /** "v1", "v2", or why there is none. */
+  readonly description: string;
+  /** @throws the file system's error when the cgroup can not be made. */
+  create(spec: RunCgroup): Cgroup;
+}
+
+/** Finds what this host offers; v2 first. @returns null with the reason when nothing can be limited here. */
+export function findHierarchy(): CgroupHierarchy | { readonly description: string; readonly create: null } {
+  if (process.getuid?.() !== 0) return { description: "none: only root can make cgroups", create: null };
+  if (existsSync("/sys/fs/cgroup/cgroup.controllers")) return new V2Hierarchy("/sys/fs/cgroup");
+  const mounts = v1Mounts();
+  const memory = mounts.get("memory");
+  const cpu = mounts.get("cpu");
+  const freezer = mounts.get("freezer");
+  if (memory && cpu && freezer) return new V1Hierarchy(memory, cpu, freezer);
+  return { description: "none: no cgroup hierarchy with memory, cpu and freezer is mounted", create: null };
+}
+
+class V2Hierarchy implements CgroupHierarchy {
+  readonly description = "v2";
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  create(spec: RunCgroup): Cgroup {
+    if (spec.override !== null) return new OverrideCgroup(`${this.#root}/${spec.override.replace(/^\/+/, "")}`);
+    const dir = `${this.#root}/${spec.path}`;
+    this.#delegate(spec.path);
+    mkdirSync(`${dir}/main`, { recursive: true });
+    if (spec.memoryMax !== null) write(dir, "memory.max", spec.memoryMax);
+    if (spec.memoryLow !== null) write(dir, "memory.low", spec.memoryLow);
+    write(dir, "cpu.weight", cpuWeight(spec.cpuShares));
+    return new RunDirs([dir], {
+      killAll: (member) => writeFileSync(`${member}/cgroup.kill`, "1"),
+      oomKills: () => counter(`${dir}/memory.events`),
+    });
+  }
+
+  /** Lets every directory above the run's hand its controllers down. */
+  #delegate(path: string): void {
+    let at = this.#root;
+    for (const name of path.split("/")) {
+      const control = `${at}/cgroup.subtree_control`;
+      const on = readFileSync(control, "utf8");
+      for (const controller of ["memory", "cpu", "pids"]) if (!on.includes(controller)) writeFileSync(control, `+${controller}`);
+      at += `/${name}`;
+      mkdirSync(at, { recursive: true });
+    }
+  }
+}
+
+class V1Hierarchy implements CgroupHierarchy {
+  readonly description = "v1";
+  readonly #memory: string;
+  readonly #cpu: string;
+  readonly #freezer: string;
+
+  constructor(memory: string, cpu: string, freezer: string) {
+    this.#memory = memory;
+    this.#cpu = cpu;
+    this.#freezer = freezer;
+  }
+
+  create(spec: RunCgroup): Cgroup {
+    if (spec.override !== null) throw new Error("cgroup_v2_override needs cgroup v2, this host has v1");
+    const dirs = [...new Set([this.#freezer, this.#memory, this.#cpu])].map((root) => `${root}/${spec.path}`);
+    for (const dir of dirs) mkdirSync(`${dir}/main`, { recursive: true });
+    const memory = `${this.#memory}/${spec.path}`;
+    // Without this the limit would not hold for `main` and the sessions below it, on kernels before 5.11.
+    tryWrite(memory, "memory.use_hierarchy", 1);
+    if (spec.memoryMax !== null) write(memory, "memory.limit_in_bytes", spec.memoryMax);
+    if (spec.memoryLow !== null) tryWrite(memory, "memory.soft_limit_in_bytes", spec.memoryLow);
+    write(`${this.#cpu}/${spec.path}`, "cpu.shares", Math.min(262_144, Math.max(2, spec.cpuShares)));
+    return new RunDirs(dirs, {
+      // The count stands at the victim's own cgroup, not at the one whose limit was hit.
+      oomKills: () => counter(`${memory}/main/memory.oom_control`) + counter(`${memory}/memory.oom_control`),
+      freeze: (member, on) => writeFileSync(`${member}/freezer.state`, on ? "FROZEN" : "THAWED"),
+    });
+  }
+}
+
+interface Kernel {
+  killAll?(member: string): void;
+  freeze?(member: string, on: boolean): void;
+  oomKills(): number;
+}
+
+class RunDirs implements Cgroup {
+  readonly wrapperDirs: readonly string[];
+  readonly #kernel: Kernel;
+
+  /** The first of `dirs` is the one that processes are killed by. */
+  constructor(dirs: readonly string[], kernel: Kernel) {
+    this.wrapperDirs = dirs;
+    this.#kernel = kernel;
+  }
+
+  get mainDirs(): readonly string[] {
+    return this.#below("main");
+  }
+
+  session(sessionId: string): readonly string[] {
+    const dirs = this.#below(`exec-${sessionId}`);
+    for (const dir of dirs) mkdirSync(dir, { recursive: true });
+    return dirs;
+  }
+
+  async removeSession(sessionId: string): Promise<void> {
+    for (const dir of this.#below(`exec-${sessionId}`)) await removeDir(dir);
+  }
+
+  killMain(): Promise<boolean> {
+    return this.#kill("main");
+  }
+
+  killSession(sessionId: string): Promise<boolean> {
+    return this.#kill(`exec-${sessionId}`);
+  }
+
+  oomKills(): number {
+    return this.#kernel.oomKills();
+  }
+
+  async remove(): Promise<void> {
+    const names = new Set(this.wrapperDirs.flatMap(subdirectories));
+    for (const name of names) await this.#kill(name);
+    for (const dir of this.wrapperDirs) {
+      for (const name of names) await removeDir(`${dir}/${name}`);
+      await removeDir(dir);
+    }
+  }
+
+  #below(name: string): readonly string[] {
+    return this.wrapperDirs.map((dir) => `${dir}/${name}`);
+  }
+
+  async #kill(name: string): Promise<boolean> {
+    const [member] = this.#below(name);
+    if (member === undefined) return true;
+    const deadline = performance.now() + killDeadlineMs;
+    for (let round = 0; members(member).length > 0; round++) {
+      if (performance.now() > deadline) return false;
+      if (this.#kernel.killAll) this.#kernel.killAll(member);
+      else this.#killEach(member, round > 0);
+      await pause(Math.min(50, 1 << Math.min(round, 5)));
+    }
+    return true;
+  }
+
+  /** A tree that forks faster than it is killed is frozen first. */
+  #killEach(member: string, frozen: boolean): void {
+    if (frozen) this.#kernel.freeze?.(member, true);
+    for (const pid of members(member)) kill(pid, 9);
+    if (frozen) this.#kernel.freeze?.(member, false);
+  }
+}
+
+/** An operator's own cgroup: joined, never limited, killed or removed, for others may live in it. */
+class OverrideCgroup implements Cgroup {
+  readonly wrapperDirs: readonly string[] = [];
+  readonly mainDirs: readonly string[];
+
+  constructor(dir: string) {
+    if (!existsSync(`${dir}/cgroup.procs`)) throw new Error(`cgroup_v2_override: ${dir} is no cgroup`);
+    this.mainDirs = [dir];
+  }
+
+  session(): readonly string[] {
+    return this.mainDirs;
+  }
+  async removeSession(): Promise<void> {}
+  async killMain(): Promise<boolean> {
+    return true;
+  }
+  async killSession(): Promise<boolean> {
+    return true;
+  }
+  oomKills(): number {
+    return 0;
+  }
+  async remove(): Promise<void> {}
+}
+
+function members(dir: string): number[] {
+  try {
+    return readFileSync(`${dir}/cgroup.procs`, "utf8").split("\n").filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+const subdirectories = (dir: string): string[] =>
+  existsSync(dir)
+    ? readdirSync(dir, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => entry.name)
+    : [];
+
+/** The kernel counts a killed process as a member for a moment longer, and refuses with EBUSY till then. */
+async function removeDir(dir: string): Promise<void> {
+  for (let wait = 1; ; wait *= 2) {
+    try {
+      rmdirSync(dir);
+      return;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === "ENOENT") return;
+      if (code !== "EBUSY" || wait > 500) throw error;
+      await pause(wait);
+    }
+  }
+}
+
+function v1Mounts(): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const line of readFileSync("/proc/self/mounts", "utf8").split("\n")) {
+    const [, dir, type, options] = line.split(" ");
+    if (type === "cgroup" && dir && options) for (const option of options.split(",")) found.set(option, dir);
+  }
+  return found;
+}
+
+/** Source: the conversion of shares 2–262144 to weights 1–10000 that systemd and the OCI runtimes use. */
+const cpuWeight = (shares: number): number => 1 + Math.floor(((Math.min(262_144, Math.max(2, shares)) - 2) * 9_999) / 262_142);
+
+const counter = (file: string): number => {
+  try {
+    return Number(/^oom_kill (\d+)$/m.exec(readFileSync(file, "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+};
+
+const write = (dir: string, file: string, value: number): void => writeFileSync(`${dir}/${file}`, String(value));
+
+const tryWrite = (dir: string, file: string, value: number): void => {
+  try {
+    write(dir, file, value);
+  } catch {
+    // Absent on some kernels, and no limit depends on it.
+  }
+};

@@ -1,0 +1,269 @@
+import { connect, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { encodeFrame, FrameDecoder } from "./frames.js";
+import {
+  type Notice,
+  protocolVersion,
+  type ReplyHeader,
+  type Request,
+  type RunExit,
+  type RunInfo,
+  type RunSpec,
+  type SessionExit,
+  type SessionSpec,
+  ShimError,
+  type ShimHello,
+  type ShimList,
+} from "./protocol.js";
+
+/** How long a shim may take from its start to its first answer. */
+const startDeadlineMs = 10_000;
+const retryMs = 5;
+/** Between attempts to bring a shim back: a dying one may still take connections, one that dies at once must not be restarted without end. */
+const reviveMs = { first: 10, most: 1_000 };
+
+export interface ShimClientDeps {
+  /** The shim's socket. */
+  readonly path: string;
+  /** Starts a shim; called when none answers. */
+  launch(): void;
+  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+}
+
+export interface SessionHandler {
+  output(stream: 1 | 2, bytes: Buffer): void;
+  closed(stream: 1 | 2): void;
+  exited(exit: SessionExit): void;
+}
+
+interface Pending {
+  resolve(result: unknown): void;
+  reject(error: Error): void;
+}
+
+/** The agent's end of the shim's socket. A shim that dies is started again, and what it held is taken up from its records. */
+export class ShimClient {
+  readonly #deps: ShimClientDeps;
+  #socket: Socket | undefined;
+  #connecting: Promise<Socket> | undefined;
+  #closed = false;
+  #nextId = 1;
+  readonly #pending = new Map<number, Pending>();
+  readonly #exits = new Map<string, ((exit: RunExit) => void)[]>();
+  readonly #sessions = new Map<string, SessionHandler>();
+  #hello: ShimHello | undefined;
+
+  constructor(deps: ShimClientDeps) {
+    this.#deps = deps;
+  }
+
+  /** What the connected shim said of itself. */
+  get hello(): ShimHello | undefined {
+    return this.#hello;
+  }
+
+  /** Finds or starts the shim. @throws ShimError when none comes up. */
+  async start(): Promise<ShimHello> {
+    await this.#connected();
+    return this.#hello as ShimHello;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#socket?.destroy();
+  }
+
+  async list(): Promise<ShimList> {
+    return (await this.#request({ op: "list" })) as ShimList;
+  }
+
+  async startRun(run: RunSpec): Promise<RunInfo> {
+    return (await this.#request({ op: "run.start", run })) as RunInfo;
+  }
+
+  /** Resolves when the run has ended, over deaths of the shim too. Ask `list` first for one that may have ended before. */
+  waitRun(runId: string): Promise<RunExit> {
+    return new Promise((resolve) => this.#exits.set(runId, [...(this.#exits.get(runId) ?? []), resolve]));
+  }
+
+  /** @returns whether the main process was there. */
+  async signalRun(runId: string, signal: number): Promise<boolean> {
+    return ((await this.#request({ op: "run.signal", runId, signal })) as { reached: boolean }).reached;
+  }
+
+  async killRun(runId: string): Promise<void> {
+    await this.#request({ op: "run.kill", runId });
+  }
+
+  async releaseRun(runId: string): Promise<void> {
+    await this.#request({ op: "run.release", runId });
+    this.#exits.delete(runId);
+  }
+
+  /** The handler is called until `exited`, which is last. */
+  async startSession(session: SessionSpec, handler: SessionHandler): Promise<void> {
+    this.#sessions.set(session.sessionId, handler);
+    try {
+      await this.#request({ op: "session.start", session });
+    } catch (error) {
+      this.#sessions.delete(session.sessionId);
+      throw error;
+    }
+  }
+
+  /** Resolves when the command has taken the bytes. */
+  async sessionStdin(sessionId: string, bytes: Buffer, close: boolean): Promise<void> {
+    await this.#request({ op: "session.stdin", sessionId, close }, bytes);
+  }
+
+  async resizeSession(sessionId: string, rows: number, cols: number): Promise<void> {
+    await this.#request({ op: "session.resize", sessionId, rows, cols });
+  }
+
+  async ackSession(sessionId: string, bytes: number): Promise<void> {
+    await this.#request({ op: "session.ack", sessionId, bytes });
+  }
+
+  async endSession(sessionId: string, reason: string): Promise<void> {
+    await this.#request({ op: "session.end", sessionId, reason });
+  }
+
+  async #request(request: Request, payload?: Buffer): Promise<unknown> {
+    return this.#send(await this.#connected(), request, payload);
+  }
+
+  #send(socket: Socket, request: Request, payload?: Buffer): Promise<unknown> {
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      socket.write(encodeFrame({ ...request, id }, payload));
+    });
+  }
+
+  #connected(): Promise<Socket> {
+    if (this.#closed) return Promise.reject(new ShimError("ESRCH", "the agent is ending"));
+    if (this.#socket) return Promise.resolve(this.#socket);
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<Socket> {
+    let socket = await open(this.#deps.path);
+    if (!socket) {
+      this.#deps.launch();
+      const deadline = performance.now() + startDeadlineMs;
+      while (!socket) {
+        if (performance.now() > deadline)
+          throw new ShimError("ESTART", `no shim answers at ${this.#deps.path} after ${startDeadlineMs} ms`);
+        await pause(retryMs);
+        socket = await open(this.#deps.path);
+      }
+    }
+    this.#listen(socket);
+    try {
+      this.#hello = (await this.#send(socket, { op: "hello", version: protocolVersion })) as ShimHello;
+      await this.#tellMissedExits(socket);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    this.#socket = socket;
+    return socket;
+  }
+
+  /** What ended while no shim was there, or none was connected. */
+  async #tellMissedExits(socket: Socket): Promise<void> {
+    if (this.#exits.size === 0) return;
+    const { runs } = (await this.#send(socket, { op: "list" })) as ShimList;
+    const known = new Map(runs.map((run) => [run.runId, run]));
+    for (const runId of [...this.#exits.keys()]) {
+      const run = known.get(runId);
+      if (!run) this.#exited(runId, { exitCode: -1, signal: 0, oomKilled: false, error: "unknown: the records of the run are gone" });
+      else if (run.exit) this.#exited(runId, run.exit);
+    }
+  }
+
+  #listen(socket: Socket): void {
+    const decoder = new FrameDecoder<ReplyHeader>();
+    socket.on("data", (chunk) => {
+      try {
+        for (const { header, payload } of decoder.push(chunk)) this.#receive(header, payload);
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
+    });
+    socket.on("error", (error) => this.#deps.log.warn({ err: error }, "the connection to the shim failed"));
+    socket.on("close", () => this.#lost());
+  }
+
+  #receive(header: ReplyHeader, payload: Buffer): void {
+    if ("notice" in header) {
+      this.#notice(header, payload);
+      return;
+    }
+    const pending = this.#pending.get(header.id);
+    this.#pending.delete(header.id);
+    if (header.ok) pending?.resolve(header.result);
+    else pending?.reject(new ShimError(header.code, header.message));
+  }
+
+  #notice(notice: Notice, payload: Buffer): void {
+    switch (notice.notice) {
+      case "run.exited":
+        this.#exited(notice.runId, notice.exit);
+        return;
+      case "session.output":
+        this.#sessions.get(notice.sessionId)?.output(notice.stream, payload);
+        return;
+      case "session.closed":
+        this.#sessions.get(notice.sessionId)?.closed(notice.stream);
+        return;
+      case "session.exited": {
+        const handler = this.#sessions.get(notice.sessionId);
+        this.#sessions.delete(notice.sessionId);
+        handler?.exited(notice.exit);
+      }
+    }
+  }
+
+  #exited(runId: string, exit: RunExit): void {
+    const waiting = this.#exits.get(runId) ?? [];
+    this.#exits.delete(runId);
+    for (const resolve of waiting) resolve(exit);
+  }
+
+  #lost(): void {
+    this.#socket = undefined;
+    for (const pending of this.#pending.values()) pending.reject(new ShimError("ESRCH", "the shim is gone"));
+    this.#pending.clear();
+    for (const handler of this.#sessions.values()) handler.exited({ exitCode: -1, signal: 0, reason: "the shim is gone" });
+    this.#sessions.clear();
+    if (!this.#closed && !this.#connecting) void this.#revive();
+  }
+
+  /** Tasks block when nobody reads their output, so a new shim must come at once. */
+  async #revive(): Promise<void> {
+    for (let wait = reviveMs.first; !this.#closed; wait = Math.min(wait * 2, reviveMs.most)) {
+      try {
+        const { pid } = await this.start();
+        this.#deps.log.warn({ shimPid: pid }, "the shim was gone; a new one has taken over its tasks");
+        return;
+      } catch (error) {
+        this.#deps.log.warn({ err: error }, "no shim comes up");
+        await pause(wait);
+      }
+    }
+  }
+}
+
+const open = (path: string): Promise<Socket | undefined> =>
+  new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.removeAllListeners("error");
+      resolve(socket);
+    });
+    socket.once("error", () => resolve(undefined));
+  });

@@ -1,0 +1,72 @@
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { encodeFrame, FrameDecoder } from "./frames.js";
+import type { Notice, ReplyHeader, RequestHeader } from "./protocol.js";
+import { ShimError } from "./protocol.js";
+import type { Peer, Shim } from "./shim.js";
+
+/** A client that does not read: its sessions wait by their acknowledgements, so only a broken one comes here. */
+const maxUnsentBytes = 64 * 1024 * 1024;
+
+/** The shim's socket: frames in, replies and notices out. */
+export class ShimServer {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(
+    private readonly shim: Shim,
+    private readonly path: string,
+  ) {
+    this.#server = createServer((socket) => this.#serve(socket));
+  }
+
+  /** @throws when another listens there. */
+  async listen(): Promise<void> {
+    rmSync(this.path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(this.path, resolve);
+    });
+    chmodSync(this.path, 0o600);
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+
+  #serve(socket: Socket): void {
+    const decoder = new FrameDecoder<RequestHeader>();
+    const peer: Peer = { send: (notice, payload) => send(socket, notice, payload) };
+    this.#sockets.add(socket);
+    this.shim.join(peer);
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      this.shim.leave(peer);
+    });
+    socket.on("data", (chunk) => {
+      try {
+        for (const { header, payload } of decoder.push(chunk)) void this.#answer(header, payload, socket, peer);
+      } catch {
+        socket.destroy();
+      }
+    });
+  }
+
+  async #answer(header: RequestHeader, payload: Buffer, socket: Socket, peer: Peer): Promise<void> {
+    const { id } = header;
+    try {
+      send(socket, { id, ok: true, result: await this.shim.handle(header, payload, peer) });
+    } catch (error) {
+      const code = error instanceof ShimError ? error.code : "EINTERNAL";
+      send(socket, { id, ok: false, code, message: (error as Error).message });
+    }
+  }
+}
+
+function send(socket: Socket, header: ReplyHeader | Notice, payload?: Buffer): void {
+  if (socket.destroyed) return;
+  socket.write(encodeFrame(header, payload));
+  if (socket.writableLength > maxUnsentBytes) socket.destroy();
+}

@@ -1,0 +1,234 @@
+import { execFileSync } from "node:child_process";
+import { constants, existsSync, mkdirSync, openSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { findHierarchy } from "./cgroup.js";
+import { ExecSession } from "./exec-session.js";
+import { FifoPool } from "./fifo-pool.js";
+import { OutputPump } from "./output-pump.js";
+import { readBootId } from "./proc.js";
+import {
+  type Notice,
+  protocolVersion,
+  type Request,
+  type RunInfo,
+  type RunSpec,
+  type SessionSpec,
+  ShimError,
+  type ShimHello,
+  type ShimList,
+} from "./protocol.js";
+import { leftRuns, RunDir } from "./run-dir.js";
+import { TaskRun, type TaskRunDeps } from "./task-run.js";
+
+/** Launch wrappers say that there is news; should a word of theirs be lost, the records are looked at this often. */
+const lookEveryMs = 1_000;
+/** Exec sessions at once, over all tasks of the host. */
+const maxSessions = 1_024;
+
+/** Where notices go: the client that started the session, or all. */
+export interface Peer {
+  send(notice: Notice, payload?: Buffer): void;
+}
+
+/**
+ * The owner of every raw process of this host. It knows nothing of jobs and keeps no state but what stands in the
+ * runtime directory, so that a successor finds all of it.
+ */
+export class Shim {
+  readonly #runsDir: string;
+  readonly #deps: TaskRunDeps;
+  readonly #runs = new Map<string, TaskRun>();
+  readonly #sessions = new Map<string, { readonly session: ExecSession; readonly peer: Peer; readonly runId: string }>();
+  readonly #peers = new Set<Peer>();
+  readonly #bootId = readBootId();
+  readonly #notices: OutputPump;
+  readonly #timer: NodeJS.Timeout;
+
+  /** @param dir the runtime directory: on tmpfs, 0700, this shim's own. */
+  constructor(dir: string, log: TaskRunDeps["log"]) {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    this.#forgetEarlierBoot(dir);
+    this.#runsDir = `${dir}/runs`;
+    mkdirSync(this.#runsDir, { recursive: true, mode: 0o700 });
+    rmSync(`${dir}/fifos`, { recursive: true, force: true });
+    mkdirSync(`${dir}/fifos`, { mode: 0o700 });
+    const noticePath = `${dir}/notice`;
+    if (!existsSync(noticePath)) execFileSync("/usr/bin/mkfifo", ["-m", "600", noticePath]);
+    this.#deps = { hierarchy: findHierarchy(), fifos: new FifoPool(`${dir}/fifos`), noticePath, masters: new Set(), log };
+    // Open both ways: a FIFO whose last writer goes would be at its end.
+    this.#notices = new OutputPump(openSync(noticePath, constants.O_RDWR | constants.O_NONBLOCK), "fifo", (bytes) => this.#onNotice(bytes));
+    this.#timer = setInterval(() => this.#lookAtAll(), lookEveryMs);
+    this.#adoptAll();
+  }
+
+  async handle(request: Request, payload: Buffer, peer: Peer): Promise<unknown> {
+    switch (request.op) {
+      case "hello":
+        return this.#hello(request.version);
+      case "list":
+        return this.#list();
+      case "run.start":
+        return this.#startRun(request.run);
+      case "run.signal":
+        return { reached: this.#run(request.runId).signal(request.signal) };
+      case "run.kill":
+        await this.#run(request.runId).kill();
+        return {};
+      case "run.release":
+        return this.#release(request.runId);
+      case "session.start":
+        return this.#startSession(request.session, peer);
+      case "session.stdin":
+        await this.#session(request.sessionId).stdin(payload, request.close);
+        return {};
+      case "session.resize":
+        this.#session(request.sessionId).resize(request);
+        return {};
+      case "session.ack":
+        this.#sessions.get(request.sessionId)?.session.ack(request.bytes);
+        return {};
+      case "session.end":
+        await this.#sessions.get(request.sessionId)?.session.end(request.reason);
+        return {};
+    }
+  }
+
+  join(peer: Peer): void {
+    this.#peers.add(peer);
+  }
+
+  /** A client is gone: tasks go on, the sessions that it had opened end. */
+  leave(peer: Peer): void {
+    this.#peers.delete(peer);
+    for (const { session, peer: owner } of this.#sessions.values()) if (owner === peer) void session.end("the client is gone");
+  }
+
+  /** Ends sessions and timers; tasks and their records stay for the successor. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all([...this.#sessions.values()].map(({ session }) => session.end("the shim ends")));
+    this.#notices.close();
+  }
+
+  #hello(version: number): ShimHello {
+    if (version !== protocolVersion) throw new ShimError("EVERSION", `protocol ${version} is not known here, this is ${protocolVersion}`);
+    return { version: protocolVersion, pid: process.pid, bootId: this.#bootId, cgroups: this.#deps.hierarchy.description };
+  }
+
+  #list(): ShimList {
+    return {
+      runs: [...this.#runs.values()].map((run) => run.info),
+      sessions: [...this.#sessions.values()].map(({ session }) => session.info),
+    };
+  }
+
+  async #startRun(spec: RunSpec): Promise<RunInfo> {
+    const known = this.#runs.get(spec.runId);
+    if (known) return known.info;
+    const dir = new RunDir(this.#runsDir, spec.runId);
+    dir.create(spec);
+    const { env, ...kept } = spec;
+    const run = this.#register(dir, kept);
+    try {
+      await run.start(env);
+    } catch (error) {
+      this.#runs.delete(spec.runId);
+      throw new ShimError("ESTART", (error as Error).message, { cause: error });
+    }
+    return run.info;
+  }
+
+  #register(dir: RunDir, spec: Omit<RunSpec, "env">): TaskRun {
+    const run = new TaskRun(dir, spec, this.#deps);
+    run.onExit = (exit) => {
+      for (const { session, runId } of this.#sessions.values()) if (runId === run.runId) void session.end("the task has ended");
+      for (const peer of this.#peers) peer.send({ notice: "run.exited", runId: run.runId, exit });
+    };
+    this.#runs.set(run.runId, run);
+    return run;
+  }
+
+  async #release(runId: string): Promise<object> {
+    const run = this.#runs.get(runId);
+    if (run) {
+      const beside = [...this.#sessions.values()].filter((entry) => entry.runId === runId);
+      await Promise.all(beside.map(({ session }) => session.end("the task has ended")));
+      await run.release();
+      this.#runs.delete(runId);
+    }
+    return {};
+  }
+
+  #startSession(spec: SessionSpec, peer: Peer): object {
+    const run = this.#run(spec.runId);
+    if (!run.running) throw new ShimError("ESRCH", "the task is not running");
+    if (this.#sessions.size >= maxSessions) throw new ShimError("ELIMIT", `there are ${maxSessions} sessions already`);
+    const { sessionId } = spec;
+    let session: ExecSession;
+    try {
+      session = new ExecSession(
+        spec,
+        { ...this.#deps, cgroup: run.cgroup },
+        {
+          output: (stream, bytes) => peer.send({ notice: "session.output", sessionId, stream }, bytes),
+          closed: (stream) => peer.send({ notice: "session.closed", sessionId, stream }),
+          exited: (exit) => {
+            this.#sessions.delete(sessionId);
+            peer.send({ notice: "session.exited", sessionId, exit });
+          },
+        },
+      );
+    } catch (error) {
+      throw new ShimError("ESTART", (error as Error).message, { cause: error });
+    }
+    this.#sessions.set(sessionId, { session, peer, runId: spec.runId });
+    return session.info;
+  }
+
+  #run(runId: string): TaskRun {
+    const run = this.#runs.get(runId);
+    if (!run) throw new ShimError("ENOENT", `run ${runId} is not known`);
+    return run;
+  }
+
+  #session(sessionId: string): ExecSession {
+    const entry = this.#sessions.get(sessionId);
+    if (!entry) throw new ShimError("ENOENT", `session ${sessionId} is not known`);
+    return entry.session;
+  }
+
+  /** One line a word: `pid <run>` or `exit <run>`. A torn or strange line costs nothing: the records are what counts. */
+  #onNotice(bytes: Buffer): boolean {
+    for (const line of bytes.toString("utf8").split("\n")) this.#runs.get(line.slice(line.indexOf(" ") + 1))?.check();
+    return true;
+  }
+
+  #lookAtAll(): void {
+    for (const run of this.#runs.values()) run.check();
+  }
+
+  #adoptAll(): void {
+    for (const dir of leftRuns(this.#runsDir)) {
+      const spec = dir.spec();
+      // Without `guard` the command was never started, and its agent will ask again.
+      if (!spec || dir.guardPid() === 0) {
+        dir.remove();
+        continue;
+      }
+      try {
+        this.#register(dir, spec).adopt();
+      } catch (error) {
+        this.#deps.log("a run can not be taken over", { runId: dir.runId, error: (error as Error).message });
+      }
+    }
+  }
+
+  /** After a reboot no process of the records is left, and their numbers belong to others. */
+  #forgetEarlierBoot(dir: string): void {
+    const file = `${dir}/boot-id`;
+    const earlier = existsSync(file) ? readFileSync(file, "utf8") : "";
+    if (earlier === this.#bootId) return;
+    rmSync(`${dir}/runs`, { recursive: true, force: true });
+    if (existsSync(`${dir}/notice`)) unlinkSync(`${dir}/notice`);
+    writeFileSync(file, this.#bootId, { mode: 0o600 });
+  }
+}

@@ -1,0 +1,323 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Cgroup, CgroupHierarchy } from "./cgroup.js";
+import { type FifoPool, openOutput, openReader } from "./fifo-pool.js";
+import { closingFds, commandLine, guardScript, guardShell } from "./launch.js";
+import { OutputPump } from "./output-pump.js";
+import {
+  identify,
+  isAlive,
+  kill,
+  type ProcessIdentity,
+  pidsWithMarker,
+  commandLine as processCommandLine,
+  readStat,
+  signalProcess,
+} from "./proc.js";
+import type { RunExit, RunInfo, RunSpec } from "./protocol.js";
+import { openTerminal } from "./pty.js";
+import { RotatingLog } from "./rotating-log.js";
+import type { RunDir } from "./run-dir.js";
+
+/** How long output is still read when the tree is gone but somebody else holds its FIFO. */
+const drainDeadlineMs = 2_000;
+/** How long the launch wrapper may take to say the command's pid. */
+const startDeadlineMs = 10_000;
+/** The size of a task's terminal, which nobody looks at. */
+const taskTerminal = { rows: 24, cols: 80 };
+
+/** By this variable strays are found where there are no cgroups. The launch wrapper does not have it, so that the scan spares it. */
+const runMarker = "ALLOCD_RUN";
+
+export interface TaskRunDeps {
+  readonly hierarchy: CgroupHierarchy | { readonly description: string; readonly create: null };
+  readonly fifos: FifoPool;
+  /** The FIFO by which launch wrappers say that there is news. */
+  readonly noticePath: string;
+  /** Descriptors that must not reach a child. */
+  readonly masters: Set<number>;
+  log(message: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+type Spec = Omit<RunSpec, "env">;
+
+/** One run of one task, from the start or the takeover to the release. */
+export class TaskRun {
+  readonly runId: string;
+  readonly #dir: RunDir;
+  readonly #spec: Spec;
+  readonly #deps: TaskRunDeps;
+  #cgroup: Cgroup | null = null;
+  #guard: ProcessIdentity | undefined;
+  #main: ProcessIdentity | undefined;
+  #pid = 0;
+  #exit: RunExit | null = null;
+  #ending: Promise<RunExit> | null = null;
+  readonly #pumps: OutputPump[] = [];
+  readonly #logs: RotatingLog[] = [];
+  #started!: () => void;
+  readonly #startedOrEnded = new Promise<void>((resolve) => {
+    this.#started = resolve;
+  });
+
+  /** Called once, when the run has ended and its output is in the log. */
+  onExit: (exit: RunExit) => void = () => {};
+
+  constructor(dir: RunDir, spec: Spec, deps: TaskRunDeps) {
+    this.runId = dir.runId;
+    this.#dir = dir;
+    this.#spec = spec;
+    this.#deps = deps;
+  }
+
+  get info(): RunInfo {
+    return { runId: this.runId, pid: this.#pid, exit: this.#exit, limited: this.#cgroup !== null };
+  }
+
+  get cgroup(): Cgroup | null {
+    return this.#cgroup;
+  }
+
+  get running(): boolean {
+    return this.#exit === null && this.#ending === null;
+  }
+
+  /** Starts the command; resolves when its pid is known. @throws when it can not be started; nothing is left then. */
+  async start(env: Readonly<Record<string, string>>): Promise<void> {
+    try {
+      this.#makeCgroup();
+      const stdio = this.#openOutput();
+      try {
+        this.#spawn(env, stdio);
+      } finally {
+        for (const fd of new Set(stdio.filter((fd) => typeof fd === "number"))) closeSync(fd);
+      }
+    } catch (error) {
+      await this.#abandon();
+      throw error;
+    }
+    await Promise.race([this.#startedOrEnded, pause(startDeadlineMs, undefined, { ref: false })]);
+  }
+
+  /** Goes on with a run that an earlier shim has started. */
+  adopt(): void {
+    this.#makeCgroup();
+    if (!this.#spec.tty && this.#spec.logs) {
+      for (const stream of ["stdout", "stderr"] as const) this.#pump(openReader(this.#dir.fifo(stream)), "fifo", stream);
+    }
+    const guardPid = this.#dir.guardPid();
+    if (guardPid > 0 && processCommandLine(guardPid).includes(this.#dir.path)) this.#guard = identify(guardPid);
+    this.#look();
+    if (this.#spec.tty && this.running) this.#end("terminal lost with the shim");
+  }
+
+  /** Looks at the records: the launch wrapper has written something, or time has passed. */
+  check(): void {
+    if (this.running) this.#look();
+  }
+
+  /** @returns whether the main process was there. */
+  signal(signal: number): boolean {
+    return this.running && this.#main !== undefined && signalProcess(this.#main, signal);
+  }
+
+  /** SIGKILL to the whole tree; resolves when the run has ended. */
+  async kill(): Promise<void> {
+    if (this.#exit) return;
+    await this.#killTree();
+    this.#look();
+    await (this.#ending ?? this.#waitForRecord());
+  }
+
+  /** Removes what is left of an ended run. */
+  async release(): Promise<void> {
+    await this.kill();
+    await this.#cgroup
+      ?.remove()
+      .catch((error: Error) => this.#deps.log("a cgroup can not be removed", { runId: this.runId, error: error.message }));
+    this.#dir.remove();
+  }
+
+  async #abandon(): Promise<void> {
+    for (const pump of this.#pumps) pump.close();
+    for (const log of this.#logs) log.close();
+    await this.#cgroup?.remove();
+    this.#dir.remove();
+  }
+
+  #makeCgroup(): void {
+    const { hierarchy } = this.#deps;
+    if (hierarchy.create === null) return;
+    this.#cgroup = (hierarchy as CgroupHierarchy).create(this.#spec.cgroup);
+  }
+
+  /** @returns what the launch wrapper gets as 0, 1 and 2. */
+  #openOutput(): (number | "ignore")[] {
+    const { tty, logs, user } = this.#spec;
+    if (tty) {
+      const terminal = openTerminal(taskTerminal, user);
+      this.#deps.masters.add(terminal.master);
+      const pump = this.#pump(terminal.master, "pty", "stdout");
+      void pump.ended.then(() => this.#deps.masters.delete(terminal.master));
+      return [terminal.slave, terminal.slave, terminal.slave];
+    }
+    if (!logs) return ["ignore", "ignore", "ignore"];
+    return [
+      "ignore",
+      ...(["stdout", "stderr"] as const).map((stream) => {
+        this.#deps.fifos.place(this.#dir.fifo(stream));
+        const { ours, theirs } = openOutput(this.#dir.fifo(stream), user);
+        this.#pump(ours, "fifo", stream);
+        return theirs;
+      }),
+    ];
+  }
+
+  #pump(fd: number, kind: "fifo" | "pty", stream: "stdout" | "stderr"): OutputPump {
+    const log = this.#openLog(stream);
+    let failed = false;
+    const pump = new OutputPump(fd, kind, (bytes) => {
+      try {
+        log?.write(bytes);
+        failed = false;
+      } catch (error) {
+        // A log that can not be written must not hold up the task: it is read on and the loss is said once.
+        if (!failed)
+          this.#deps.log("output is lost: the log can not be written", { runId: this.runId, stream, error: (error as Error).message });
+        failed = true;
+      }
+      return true;
+    });
+    this.#pumps.push(pump);
+    return pump;
+  }
+
+  #openLog(stream: "stdout" | "stderr"): RotatingLog | undefined {
+    const { logs } = this.#spec;
+    if (!logs) return undefined;
+    try {
+      const log = new RotatingLog({
+        dir: logs.dir,
+        name: `${logs.prefix}.${stream}`,
+        maxFiles: logs.maxFiles,
+        maxFileBytes: logs.maxFileBytes,
+      });
+      this.#logs.push(log);
+      return log;
+    } catch (error) {
+      this.#deps.log("output is lost: the log can not be opened", { runId: this.runId, stream, error: (error as Error).message });
+      return undefined;
+    }
+  }
+
+  #spawn(env: Readonly<Record<string, string>>, stdio: (number | "ignore")[]): void {
+    const { argv, user, cwd, tty, oomScoreAdj } = this.#spec;
+    const command = commandLine({
+      argv,
+      user,
+      env: { ...env },
+      session: tty ? "ctty" : "new",
+      resetSignals: true,
+      late: [`${runMarker}=${this.runId}`],
+    });
+    const procs = (dirs: readonly string[]): string => dirs.map((dir) => `${dir}/cgroup.procs`).join(":");
+    const guard = [guardShell, "-c", guardScript, "allocd-guard"];
+    const places = [this.#dir.path, this.#deps.noticePath, this.runId, String(oomScoreAdj)];
+    const words = closingFds(
+      [...this.#deps.masters],
+      [...guard, ...places, procs(this.#cgroup?.wrapperDirs ?? []), procs(this.#cgroup?.mainDirs ?? []), ...command.argv],
+    );
+    const child = spawn(words[0] as string, words.slice(1), { cwd, env: command.env, stdio, detached: true });
+    child.unref();
+    child.once("error", (error) => this.#end(`unknown: the launch wrapper did not start: ${error.message}`));
+    child.once("exit", () => this.#look());
+    this.#watchGuard(child);
+  }
+
+  #watchGuard(child: ChildProcess): void {
+    if (child.pid !== undefined) this.#guard = identify(child.pid);
+  }
+
+  /** Reads the records and draws the conclusion. */
+  #look(): void {
+    if (!this.running) return;
+    if (this.#pid === 0) {
+      this.#pid = this.#dir.pid();
+      if (this.#pid > 0) this.#identifyMain();
+    }
+    const exit = this.#dir.exit();
+    if (exit) this.#finish(exit);
+    else if (!this.#guard || !isAlive(this.#guard)) this.#guardIsGone();
+  }
+
+  #identifyMain(): void {
+    // The wrapper waits for its child: as long as that holds, the number can not belong to anyone else.
+    if (this.#guard && readStat(this.#pid)?.ppid === this.#guard.pid) this.#main = identify(this.#pid);
+    this.#started();
+  }
+
+  #guardIsGone(): void {
+    // It may have written its last words between our two looks.
+    const exit = this.#dir.exit();
+    if (exit) this.#finish(exit);
+    else this.#end("unknown: the launch wrapper was killed");
+  }
+
+  #end(error: string): void {
+    this.#finish({ exitCode: -1, signal: 0, error });
+  }
+
+  #finish(exit: Omit<RunExit, "oomKilled">): void {
+    this.#ending ??= this.#settle(exit);
+  }
+
+  /** Nothing of the tree outlives its main process, and the last bytes are in the log before anyone is told. */
+  async #settle(exit: Omit<RunExit, "oomKilled">): Promise<RunExit> {
+    await this.#killTree();
+    const drained = Promise.all(this.#pumps.map((pump) => pump.ended));
+    const late = new AbortController();
+    await Promise.race([drained, pause(drainDeadlineMs, undefined, { signal: late.signal }).catch(() => {})]);
+    late.abort();
+    for (const pump of this.#pumps) pump.close();
+    await drained;
+    for (const log of this.#logs) log.close();
+    const oomKilled = exit.exitCode !== 0 && (this.#cgroup?.oomKills() ?? 0) > 0;
+    this.#exit = { ...exit, oomKilled, error: oomKilled && exit.error === "" ? "OOM Killed" : exit.error };
+    this.#started();
+    this.onExit(this.#exit);
+    return this.#exit;
+  }
+
+  async #killTree(): Promise<void> {
+    if (this.#pid > 0 && this.#leadsGroup()) kill(-this.#pid, 9);
+    if (this.#cgroup) {
+      if (!(await this.#cgroup.killMain())) this.#deps.log("processes do not die", { runId: this.runId });
+      if (this.#spec.cgroup.override === null) return;
+    }
+    for (let round = 0; round < 10; round++) {
+      const strays = pidsWithMarker(`${runMarker}=${this.runId}`).filter((pid) => pid !== this.#guard?.pid);
+      if (strays.length === 0) return;
+      for (const pid of strays) kill(pid, 9);
+      await pause(5 << Math.min(round, 5));
+    }
+  }
+
+  /**
+   * Whether the main process's number still names its group: as long as a member is left the number is not given away;
+   * when the wrapper has waited for it and no member is left, it may be.
+   */
+  #leadsGroup(): boolean {
+    const stat = readStat(this.#pid);
+    return stat === undefined || stat.startTime === this.#main?.startTime;
+  }
+
+  async #waitForRecord(): Promise<void> {
+    for (let wait = 1; this.running && wait < 4_000; wait *= 2) {
+      await pause(wait);
+      this.#look();
+    }
+    if (this.running) this.#end("unknown: the launch wrapper did not say how the command ended");
+    await this.#ending;
+  }
+}
