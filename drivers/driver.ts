@@ -85,8 +85,48 @@ export interface TaskRun {
   stop(signal: string, timeoutMs: number): Promise<void>;
   /** Sends one signal to the main process. @throws DriverError when it is not running. */
   signal(signal: string): Promise<void>;
+  /**
+   * Starts a command beside the main process: in its directory, environment, user and limits.
+   *
+   * @throws DriverError when the command can not be started.
+   */
+  exec(spec: ExecSpec, listener: ExecListener): Promise<ExecProcess>;
   /** Removes what is left of an ended run: records, cgroups, containers. */
   destroy(): Promise<void>;
+}
+
+export interface ExecSpec {
+  /** Chosen by the caller, unique for ever. */
+  readonly sessionId: string;
+  readonly command: readonly string[];
+  /** Null: plain pipes. */
+  readonly tty: TerminalSize | null;
+}
+
+export interface TerminalSize {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** 1 is stdout, 2 stderr; a terminal has only 1. */
+export type OutputStream = 1 | 2;
+
+export interface ExecListener {
+  output(stream: OutputStream, bytes: Buffer): void;
+  closed(stream: OutputStream): void;
+  /** Last, after all output. `reason` says why the command was ended, and is empty when it ended by itself. */
+  exited(exit: { readonly exitCode: number; readonly reason: string }): void;
+}
+
+/** A command that was started. Its output waits when more than a bounded part of it is not acknowledged. */
+export interface ExecProcess {
+  /** Resolves when the command has taken the bytes, or will never. */
+  stdin(bytes: Buffer, close: boolean): Promise<void>;
+  resize(size: TerminalSize): void;
+  /** So many bytes of output were passed on. */
+  ack(bytes: number): void;
+  /** Ends the command and all that it has started. */
+  end(reason: string): Promise<void>;
 }
 
 export interface ExitResult {

@@ -5,7 +5,7 @@ import type { ShimClient } from "../shim/client.js";
 import { type RunCgroup, type RunInfo, type RunSpec, ShimError } from "../shim/protocol.js";
 import { findCommand } from "./command-lookup.js";
 import { parseConfig, type RawExecConfig } from "./config.js";
-import { RawExecRun } from "./run.js";
+import { RawExecRun, type RunContext } from "./run.js";
 import { findUser, type HostUser } from "./users.js";
 
 const bytesPerMiB = 1024 * 1024;
@@ -53,15 +53,14 @@ export class RawExecDriver implements Driver {
     const config = parseConfig(spec.config);
     const user = spec.user === "" ? null : await findUser(spec.user);
     this.#checkUser(user);
-    const cwd = config.workDir === "" ? spec.dirs.task : config.workDir;
-    if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) throw new DriverError(`work_dir: ${cwd} is no directory`, false);
+    const context = this.#context(spec, config, user);
+    if (!statSync(context.cwd, { throwIfNoEntry: false })?.isDirectory())
+      throw new DriverError(`work_dir: ${context.cwd} is no directory`, false);
     const command = findCommand(config.command, spec.dirs, this.#options.searchPath);
     const run: RunSpec = {
       runId: spec.runId,
       argv: [command, ...config.args],
-      env: environment(spec, user, this.#options.hostEnv, [...this.#options.deniedEnvvars, ...config.deniedEnvvars]),
-      cwd,
-      user: user && { uid: user.uid, gid: user.gid, known: user.known },
+      ...context,
       oomScoreAdj: config.oomScoreAdj,
       tty: config.tty,
       logs: spec.logs.Disabled
@@ -70,7 +69,7 @@ export class RawExecDriver implements Driver {
       cgroup: this.#cgroup(spec, config),
     };
     try {
-      return this.#found(spec, await this.#shim.startRun(run));
+      return this.#found(await this.#shim.startRun(run), context);
     } catch (error) {
       if (error instanceof ShimError)
         throw new DriverError(`failed to launch command with executor: ${error.message}`, error.code === "ESRCH", { cause: error });
@@ -81,12 +80,22 @@ export class RawExecDriver implements Driver {
   async recover(_state: DriverState, spec: TaskSpec): Promise<Recovery> {
     const { runs } = await this.#shim.list();
     const info = runs.find((run) => run.runId === spec.runId);
-    return info ? { outcome: "found", run: this.#found(spec, info) } : { outcome: "lost", reason: "unknown: host restarted" };
+    if (!info) return { outcome: "lost", reason: "unknown: host restarted" };
+    const user = spec.user === "" ? null : await findUser(spec.user);
+    return { outcome: "found", run: this.#found(info, this.#context(spec, parseConfig(spec.config), user)) };
   }
 
-  #found(spec: TaskSpec, info: RunInfo): TaskRun {
-    const exited: Promise<ExitResult> = info.exit ? Promise.resolve(info.exit) : this.#shim.waitRun(spec.runId);
-    return new RawExecRun(spec.runId, { pid: info.pid, limited: info.limited }, exited, this.#shim);
+  #found(info: RunInfo, context: RunContext): TaskRun {
+    const exited: Promise<ExitResult> = info.exit ? Promise.resolve(info.exit) : this.#shim.waitRun(info.runId);
+    return new RawExecRun(info, context, this.#options.searchPath, exited, this.#shim);
+  }
+
+  #context(spec: TaskSpec, config: RawExecConfig, user: HostUser | null): RunContext {
+    return {
+      env: environment(spec, user, this.#options.hostEnv, [...this.#options.deniedEnvvars, ...config.deniedEnvvars]),
+      cwd: config.workDir === "" ? spec.dirs.task : config.workDir,
+      user: user && { uid: user.uid, gid: user.gid, known: user.known },
+    };
   }
 
   #checkUser(user: HostUser | null): void {

@@ -1,21 +1,44 @@
 import { constants } from "node:os";
-import { DriverError, type DriverState, type ExitResult, type TaskRun } from "../driver.js";
+import {
+  DriverError,
+  type DriverState,
+  type ExecListener,
+  type ExecProcess,
+  type ExecSpec,
+  type ExitResult,
+  type TaskRun,
+} from "../driver.js";
 import type { ShimClient } from "../shim/client.js";
+import { type RunInfo, type RunUser, ShimError } from "../shim/protocol.js";
+import { findSessionCommand } from "./command-lookup.js";
 
 /** Source: reference behaviour §5.5. */
 const defaultKillSignal = "SIGINT";
+/** What the clients' terminals understand; the agent's own TERM says nothing of them. */
+const terminalType = "xterm";
+
+/** What a command beside the task shares with it. */
+export interface RunContext {
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly user: RunUser | null;
+}
 
 /** One run of a raw_exec task, in the shim. */
 export class RawExecRun implements TaskRun {
   readonly runId: string;
   readonly state: DriverState;
   readonly exited: Promise<ExitResult>;
+  readonly #context: RunContext;
+  readonly #searchPath: string;
   readonly #shim: ShimClient;
 
-  constructor(runId: string, state: DriverState, exited: Promise<ExitResult>, shim: ShimClient) {
-    this.runId = runId;
-    this.state = state;
+  constructor(info: RunInfo, context: RunContext, searchPath: string, exited: Promise<ExitResult>, shim: ShimClient) {
+    this.runId = info.runId;
+    this.state = { pid: info.pid, limited: info.limited };
     this.exited = exited;
+    this.#context = context;
+    this.#searchPath = searchPath;
     this.#shim = shim;
   }
 
@@ -31,6 +54,37 @@ export class RawExecRun implements TaskRun {
   async signal(signal: string): Promise<void> {
     const reached = await this.#shim.signalRun(this.runId, numberOf(signal));
     if (!reached) throw new DriverError("Task not running", false);
+  }
+
+  async exec(spec: ExecSpec, listener: ExecListener): Promise<ExecProcess> {
+    const { sessionId, tty } = spec;
+    const [name = "", ...args] = spec.command;
+    const { cwd, env } = this.#context;
+    const command = findSessionCommand(name, cwd, this.#searchPath);
+    if (command === undefined) throw new DriverError(`failed to start command: exec: "${name}": executable file not found`, false);
+    const shim = this.#shim;
+    const session = {
+      ...this.#context,
+      sessionId,
+      runId: this.runId,
+      argv: [command, ...args],
+      env: tty ? { ...env, TERM: terminalType } : env,
+      tty,
+    };
+    try {
+      await shim.startSession(session, listener);
+    } catch (error) {
+      if (error instanceof ShimError) throw new DriverError(`failed to start command: ${error.message}`, false, { cause: error });
+      throw error;
+    }
+    // A session that ended between our word and its arrival is no error of the caller's.
+    const ended = (): void => {};
+    return {
+      stdin: (bytes, close) => shim.sessionStdin(sessionId, bytes, close).catch(ended),
+      resize: ({ rows, cols }) => void shim.resizeSession(sessionId, rows, cols).catch(ended),
+      ack: (bytes) => void shim.ackSession(sessionId, bytes).catch(ended),
+      end: (reason) => shim.endSession(sessionId, reason).catch(ended),
+    };
   }
 
   async destroy(): Promise<void> {

@@ -24,6 +24,7 @@ const openFilesLimit = 65_536;
 export const guardScript = `
 run=$1 notice=$2 id=$3 oom=$4 outer=$5 inner=$6
 shift 6
+unset _ SHLVL PWD OLDPWD
 set -C
 echo $$ >"$run/guard" || exit 125
 set +C
@@ -52,6 +53,7 @@ echo "exit $id" 1<>"$notice"
 export const sessionScript = `
 files=$1
 shift
+unset _ SHLVL PWD OLDPWD
 umask 022
 ulimit -Sn ${openFilesLimit} 2>/dev/null
 IFS=:
@@ -98,7 +100,7 @@ const dropTo = (user: RunUser): string[] => [
 
 /** Names that a shell or the loader acts on before the command runs, as root still, or does not pass on. */
 const actedOn =
-  /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|BASH_.*|SHELLOPTS|ENV|IFS|PWD|OLDPWD|OPTIND|PPID|PS[0-9]|POSIXLY_CORRECT)$/;
+  /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|BASH_.*|SHELLOPTS|ENV|IFS|_|SHLVL|PWD|OLDPWD|OPTIND|PPID|PS[0-9]|POSIXLY_CORRECT)$/;
 const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** `late` are NAME=value words that the last program before the command sets. */

@@ -1,0 +1,141 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { Clock } from "../../agent/clock.js";
+import { AllocdError } from "../../agent/errors.js";
+import type { Logger } from "../../agent/log.js";
+import { DriverError, type TaskRun, type TerminalSize } from "../../drivers/driver.js";
+import type { UpgradeHandler } from "../deps.js";
+import { ExecConnection, type ExecConnectionOptions } from "./exec-connection.js";
+import { BadFrame, closeReason, parseHandshake } from "./exec-frames.js";
+import { ExecRefused, type ExecRequest, readExecRequest, wantsHandshake } from "./exec-request.js";
+
+/** How long a terminal waits for its client to tell its size, so that the first look of the program is right. */
+const firstSizeMs = 150;
+const defaultSize: TerminalSize = { rows: 24, cols: 80 };
+const handshakeMs = 10_000;
+/** Above `maxMessageBytes` a message is answered with a reason; above this it is not even collected. */
+const maxPayloadFactor = 4;
+
+export interface ExecOptions extends ExecConnectionOptions {
+  /** Sessions at once. */
+  readonly maxSessions: number;
+}
+
+export const defaultExecOptions: ExecOptions = { pingMs: 15_000, maxMessageBytes: 1024 * 1024, maxSessions: 512 };
+
+export interface ExecTargets {
+  /** The run that a command is to be started beside. @throws AllocdError that says why there is none. */
+  execTarget(allocId: string, task: string): TaskRun;
+}
+
+/** GET /v1/client/allocation/:id/exec. Mistakes of the caller are told as close frames, as the reference and its SDKs do. */
+export class ExecEndpoint implements UpgradeHandler {
+  readonly #server: WebSocketServer;
+  readonly #open = new Set<ExecConnection>();
+
+  constructor(
+    private readonly deps: { readonly targets: ExecTargets; readonly clock: Clock; readonly log: Logger; readonly options: ExecOptions },
+  ) {
+    // Compression is off: it fragments memory and delays echoes (ws#1202).
+    this.#server = new WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      maxPayload: deps.options.maxMessageBytes * maxPayloadFactor,
+    });
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const url = new URL(request.url ?? "", "http://agent");
+    this.#server.handleUpgrade(request, socket, head, (ws) => {
+      ws.on("error", () => ws.terminate());
+      this.#serve(ws, url).catch((error: unknown) => this.#refuse(ws, error));
+    });
+  }
+
+  /** Ends all sessions: the agent goes away. */
+  close(): void {
+    for (const connection of this.#open) connection.close(1001, "the agent is ending");
+    this.#server.close();
+  }
+
+  async #serve(ws: WebSocket, url: URL): Promise<void> {
+    if (wantsHandshake(url.searchParams)) await this.#handshake(ws);
+    const request = readExecRequest(url);
+    const run = this.deps.targets.execTarget(request.allocId, request.task);
+    if (this.#open.size >= this.deps.options.maxSessions) throw new ExecRefused(1008, `there are ${this.#open.size} exec sessions already`);
+    const connection = new ExecConnection(ws, request.tty, this.deps.clock, this.deps.options);
+    this.#open.add(connection);
+    ws.once("close", () => this.#open.delete(connection));
+    await this.#start(connection, run, request);
+  }
+
+  async #start(connection: ExecConnection, run: TaskRun, { allocId, task, command, tty }: ExecRequest): Promise<void> {
+    const sessionId = randomUUID();
+    const log = this.deps.log.child({ allocId, task, session: sessionId });
+    const size = tty ? await this.#firstSize(connection) : null;
+    try {
+      connection.attach(
+        await run.exec(
+          { sessionId, command, tty: size },
+          {
+            output: (stream, bytes) => connection.output(stream, bytes),
+            closed: (stream) => connection.closed(stream),
+            exited: (exit) => {
+              log.info({ exitCode: exit.exitCode, reason: exit.reason }, "exec session ended");
+              connection.exited(exit);
+            },
+          },
+        ),
+      );
+      log.info({ command: command[0], tty }, "exec session started");
+    } catch (error) {
+      const { code, message } = refusal(error);
+      if (!(error instanceof DriverError)) log.error({ err: error }, "exec session failed to start");
+      connection.close(code, message);
+    }
+  }
+
+  async #firstSize(connection: ExecConnection): Promise<TerminalSize> {
+    const waited = new AbortController();
+    const size = await Promise.race([connection.firstSize, this.deps.clock.sleep(firstSizeMs, waited.signal)]);
+    waited.abort();
+    return size ?? defaultSize;
+  }
+
+  /** The token is read and thrown away while there are no ACLs. */
+  #handshake(ws: WebSocket): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new ExecRefused(1008, `no handshake within ${handshakeMs / 1000} s`)), handshakeMs);
+      ws.once("close", () => clearTimeout(timer));
+      ws.once("message", (data) => {
+        clearTimeout(timer);
+        // What follows must not come before somebody listens.
+        ws.pause();
+        try {
+          resolve(parseHandshake(String(data)));
+        } catch (error) {
+          reject(error);
+        } finally {
+          setImmediate(() => ws.resume());
+        }
+      });
+    });
+  }
+
+  #refuse(ws: WebSocket, error: unknown): void {
+    const { code, message } = refusal(error);
+    if (code === 1011) this.deps.log.error({ err: error }, "exec failed");
+    ws.close(code, closeReason(message));
+    void this.deps.clock.sleep(5_000).then(() => ws.terminate());
+  }
+}
+
+/** Codes as the reference maps them: 1008 for a caller's mistake, 1011 for what failed on our side. */
+function refusal(error: unknown): { readonly code: number; readonly message: string } {
+  if (error instanceof ExecRefused || error instanceof BadFrame) return error;
+  if (error instanceof AllocdError) return { code: error.status < 500 ? 1008 : 1011, message: error.message };
+  if (error instanceof DriverError) return { code: 1011, message: error.message };
+  return { code: 1011, message: "the session could not be started" };
+}
