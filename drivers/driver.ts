@@ -91,8 +91,24 @@ export interface TaskRun {
    * @throws DriverError when the command can not be started.
    */
   exec(spec: ExecSpec, listener: ExecListener): Promise<ExecProcess>;
+  /** What the run uses now. @throws DriverError when it is not running. */
+  usage(): Promise<TaskUsage>;
   /** Removes what is left of an ended run: records, cgroups, containers. */
   destroy(): Promise<void>;
+}
+
+export interface TaskUsage {
+  readonly total: ResourceSample;
+  /** By pid; null for a driver that can not tell its processes apart. */
+  readonly processes: Readonly<Record<string, ResourceSample>> | null;
+}
+
+/** CPU is counted since the start; the caller makes percentages of two samples. */
+export interface ResourceSample {
+  readonly userCpuNs: number;
+  readonly systemCpuNs: number;
+  /** Bytes, by Nomad's names: `RSS`, `Swap`, … Only what was measured is in it. */
+  readonly memory: Readonly<Record<string, number>>;
 }
 
 export interface ExecSpec {

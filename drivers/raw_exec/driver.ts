@@ -77,10 +77,13 @@ export class RawExecDriver implements Driver {
     }
   }
 
-  async recover(_state: DriverState, spec: TaskSpec): Promise<Recovery> {
+  async recover(state: DriverState, spec: TaskSpec): Promise<Recovery> {
     const { runs } = await this.#shim.list();
     const info = runs.find((run) => run.runId === spec.runId);
-    if (!info) return { outcome: "lost", reason: "unknown: host restarted" };
+    if (!info) {
+      const restarted = state.bootId !== this.#shim.hello?.bootId;
+      return { outcome: "lost", reason: restarted ? "unknown: host restarted" : "unknown: the records of the run are gone" };
+    }
     const user = spec.user === "" ? null : await findUser(spec.user);
     return { outcome: "found", run: this.#found(info, this.#context(spec, parseConfig(spec.config), user)) };
   }

@@ -7,10 +7,12 @@ import {
   type ExecSpec,
   type ExitResult,
   type TaskRun,
+  type TaskUsage,
 } from "../driver.js";
 import type { ShimClient } from "../shim/client.js";
 import { type RunInfo, type RunUser, ShimError } from "../shim/protocol.js";
 import { findSessionCommand } from "./command-lookup.js";
+import { cgroupMembers, descendants, processesUsage } from "./usage.js";
 
 /** Source: reference behaviour §5.5. */
 const defaultKillSignal = "SIGINT";
@@ -29,13 +31,15 @@ export class RawExecRun implements TaskRun {
   readonly runId: string;
   readonly state: DriverState;
   readonly exited: Promise<ExitResult>;
+  readonly #info: RunInfo;
   readonly #context: RunContext;
   readonly #searchPath: string;
   readonly #shim: ShimClient;
 
   constructor(info: RunInfo, context: RunContext, searchPath: string, exited: Promise<ExitResult>, shim: ShimClient) {
     this.runId = info.runId;
-    this.state = { pid: info.pid, limited: info.limited };
+    this.state = { pid: info.pid, bootId: shim.hello?.bootId ?? "" };
+    this.#info = info;
     this.exited = exited;
     this.#context = context;
     this.#searchPath = searchPath;
@@ -85,6 +89,10 @@ export class RawExecRun implements TaskRun {
       ack: (bytes) => void shim.ackSession(sessionId, bytes).catch(ended),
       end: (reason) => shim.endSession(sessionId, reason).catch(ended),
     };
+  }
+
+  async usage(): Promise<TaskUsage> {
+    return processesUsage(this.#info.members === "" ? descendants(this.#info.pid) : cgroupMembers(this.#info.members));
   }
 
   async destroy(): Promise<void> {

@@ -101,8 +101,8 @@ export interface RunInfo {
   /** 0 while it is not known yet. */
   readonly pid: number;
   readonly exit: RunExit | null;
-  /** Whether limits are in force. */
-  readonly limited: boolean;
+  /** The file that lists the task's processes; empty where there are no cgroups, and then nothing is limited. */
+  readonly members: string;
 }
 
 /** A command beside a task: in its directory, environment, user and cgroup. */

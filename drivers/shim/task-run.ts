@@ -72,7 +72,12 @@ export class TaskRun {
   }
 
   get info(): RunInfo {
-    return { runId: this.runId, pid: this.#pid, exit: this.#exit, limited: this.#cgroup !== null };
+    return { runId: this.runId, pid: this.#pid, exit: this.#exit, members: this.#members() };
+  }
+
+  #members(): string {
+    const [dir] = this.#cgroup?.mainDirs ?? [];
+    return dir === undefined || this.#spec.cgroup.override !== null ? "" : `${dir}/cgroup.procs`;
   }
 
   get cgroup(): Cgroup | null {
