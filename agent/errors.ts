@@ -12,6 +12,7 @@ const TABLE = {
   conflict: 409,
   "too-large": 413,
   "task-not-running": 409,
+  "too-many-requests": 429,
   degraded: 507,
 } as const;
 

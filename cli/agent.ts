@@ -10,8 +10,8 @@ import { loadConfig } from "../agent/config/load.js";
 import type { Config } from "../agent/config/schema.js";
 import { JobService } from "../agent/jobs/job-service.js";
 import type { Logger } from "../agent/log.js";
-import { MILLISECOND } from "../agent/model/units.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
+import { MILLISECOND } from "../agent/model/units.js";
 import { StoreOpenError } from "../agent/store/errors.js";
 import { SqliteStore } from "../agent/store/sqlite-store.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
@@ -90,7 +90,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo): 
     clock,
     log,
     dataDir,
-    options: { maxKillTimeoutNs: config.client.max_kill_timeout * MILLISECOND, envDenylist: config.client.env_denylist },
+    options: { maxKillTimeoutNs: config.client.max_kill_timeout * MILLISECOND, envDenylist: config.client.env_denylist, hostEnv: process.env },
   });
   const { retention } = config;
   const jobs = new JobService({
@@ -98,11 +98,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo): 
     clock,
     log,
     node,
-    options: {
-      maxTerminalAllocs: retention.terminal_allocations,
-      maxTerminalEvals: retention.terminal_evaluations,
-      maxDeployments: retention.deployments,
-    },
+    options: { maxTerminalAllocs: retention.terminal_allocations, maxDeployments: retention.deployments },
   });
 
   let ready: () => void = () => {};
@@ -160,7 +156,7 @@ async function openStore(config: Config, clock: SystemClock, log: Logger): Promi
   const dir = join(config.data_dir, "state");
   try {
     mkdirSync(config.data_dir, { recursive: true, mode: 0o711 });
-    return await SqliteStore.open({ dir, clock, log, limits: { historyRows: config.retention.history_rows } });
+    return await SqliteStore.open({ dir, clock, log, limits: { historyRows: config.retention.history_rows, completedEvals: config.retention.terminal_evaluations } });
   } catch (error) {
     if (error instanceof StoreOpenError || isFileError(error))
       throw new ConfigError(`data_dir: ${(error as Error).message}`, { cause: error });

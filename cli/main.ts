@@ -6,7 +6,7 @@ import { type ExecFlags, runExec } from "./exec.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
 
-const program = new Command("allocd").description("The agent of one worker host.").version(version).showHelpAfterError();
+const program = new Command("allocd").description("The agent of one worker host.").version(version).showHelpAfterError().enablePositionalOptions();
 
 program
   .command("agent")
@@ -27,8 +27,6 @@ program
   .option("-T, --no-tty", "plain pipes, even on a terminal")
   .passThroughOptions()
   .action((allocation: string, command: string[], flags: ExecFlags) => runExec(allocation, command, flags));
-
-program.enablePositionalOptions();
 
 try {
   await program.parseAsync();

@@ -1,5 +1,10 @@
+/** A mistake of the caller's. Its message is made to be shown to them. */
+export class InvalidInput extends Error {
+  override readonly name: string = "InvalidInput";
+}
+
 /** A value of the caller's that was refused. Its message names the field, what was given and what is accepted. */
-export class InvalidField extends Error {
+export class InvalidField extends InvalidInput {
   override readonly name = "InvalidField";
   constructor(
     /** The field as the caller wrote it, such as `Job.TaskGroups[0].Count`. */

@@ -117,9 +117,11 @@ export interface NewTaskEvent {
 
 /** What a task runner persists. `driver` is the driver's own state, opaque to all others. */
 export interface StoredHandle {
-  /** The run that `driver` belongs to; also the last one that was tried when `driver` is null. */
+  /** The run that `driver` belongs to; when `driver` is null the one to start, which may have been tried already. */
   readonly run: number;
   readonly driver: Readonly<Record<string, unknown>> | null;
+  /** The end of this run is on record; what may be left of it is to be destroyed. */
+  readonly ended?: boolean;
   /** Names of task hooks whose work is done once for all runs. */
   readonly hooksDone: readonly string[];
 }

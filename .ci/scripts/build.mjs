@@ -1,0 +1,25 @@
+// Builds dist: emits the sources, copies the files that are no TypeScript, and puts the result in place in one move.
+import { cpSync, existsSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { main, run, top } from "./toolchain.mjs";
+
+const fresh = join(top, "dist.new");
+const dist = join(top, "dist");
+const old = join(top, "dist.old");
+const isAsset = (path) => statSync(path).isDirectory() || /\.(sh|sql)$/.test(path);
+
+await main(() => {
+  const started = new Date();
+  for (const dir of [fresh, old]) rmSync(dir, { recursive: true, force: true });
+  run(process.execPath, [join(top, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.json", "--outDir", fresh]);
+  for (const room of ["agent", "drivers", "api", "cli", "ui"]) {
+    if (existsSync(join(top, room))) cpSync(join(top, room), join(fresh, room), { recursive: true, filter: isAsset });
+  }
+  // An agent that runs from dist has its files open and finds those it loads later under the same names.
+  if (existsSync(dist)) renameSync(dist, old);
+  renameSync(fresh, dist);
+  rmSync(old, { recursive: true, force: true });
+  // A source that was changed while this ran is newer than what was built from it.
+  writeFileSync(join(dist, ".built"), "");
+  utimesSync(join(dist, ".built"), started, started);
+});

@@ -1,0 +1,23 @@
+import type { Allocation } from "../../model/allocation.js";
+import type { TaskGroup } from "../../model/job.js";
+
+/** What a hook of an allocation has to work with. */
+export interface AllocHookContext {
+  readonly alloc: Allocation;
+  readonly group: TaskGroup;
+  readonly dataDir: string;
+  /** Whether a task of it has been started before: an earlier agent has set it up. */
+  readonly isUnderWay: boolean;
+  /** Resolves when nothing of another allocation of this host runs any more; at once for one that is not known. */
+  ended(allocId: string): Promise<void>;
+  /** Aborted when the allocation is stopped, or the agent ends: waiting makes no sense any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Work that has to be done before any task of an allocation starts, by every agent that takes it up. */
+export interface AllocHook {
+  /** As in `Setup Failure` events. */
+  readonly name: string;
+  /** @throws Error whose message says why the allocation can not run. */
+  prerun(context: AllocHookContext): Promise<void> | void;
+}

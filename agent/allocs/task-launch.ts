@@ -1,0 +1,92 @@
+import { type Driver, DriverError, TaskConfigError, type TaskSpec } from "../../drivers/driver.js";
+import type { Logger } from "../log.js";
+import type { Allocation } from "../model/allocation.js";
+import { InterpolationError } from "../model/interpolate.js";
+import type { Task, TaskGroup } from "../model/job.js";
+import type { Node } from "../model/node.js";
+import { type Env, taskEnv } from "../model/task-env.js";
+import { driverFailure, hookFailed } from "../model/task-events.js";
+import { taskDirs } from "./alloc-dir.js";
+import type { TaskHookContext } from "./hooks/task-hook.js";
+import { taskHooks } from "./hooks/task-hooks.js";
+import { invalidConfig } from "./hooks/validate.js";
+import { messageOf, TaskFailure } from "./task-failure.js";
+import type { TaskRecord } from "./task-record.js";
+import { driverConfig, taskSpec } from "./task-spec.js";
+
+export interface LaunchDeps {
+  readonly alloc: Allocation;
+  readonly group: TaskGroup;
+  readonly task: Task;
+  readonly driver: Driver | undefined;
+  readonly node: Node;
+  readonly dataDir: string;
+  readonly options: { readonly hostEnv: Readonly<Record<string, string | undefined>>; readonly envDenylist: readonly string[] };
+  readonly log: Logger;
+  /** Aborted when the start is not wanted any more. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Does what has to be done before the record's current run can start.
+ *
+ * @throws TaskFailure with the event that it leaves.
+ */
+export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise<{ readonly spec: TaskSpec; readonly driver: Driver }> {
+  const { alloc, task, node, driver, dataDir, log, signal } = deps;
+  if (!driver) throw missingDriver(task.Driver);
+  const dirs = taskDirs(dataDir, alloc.ID, task.Name);
+  const env = envOf(deps);
+  const emit: TaskHookContext["emit"] = (event) => record.apply({ events: [event] });
+  for (const hook of taskHooks) {
+    const isRepeat = record.handle.hooksDone.includes(hook.name);
+    try {
+      await hook.prestart({ alloc, task, node, driver, dirs, env, isRepeat, signal, log, emit });
+    } catch (error) {
+      throw hookFailure(hook.name, error);
+    }
+    if (!isRepeat) record.apply({ handle: { ...record.handle, hooksDone: [...record.handle.hooksDone, hook.name] } });
+  }
+  const config = driverConfig(alloc, task, node, env);
+  return { driver, spec: taskSpec({ alloc, task, run: record.handle.run, config, env, dirs }) };
+}
+
+/** What a run was started with, as well as it can be told without doing anything. */
+export function specForRecovery(deps: LaunchDeps, run: number): TaskSpec {
+  const { alloc, task, node, dataDir } = deps;
+  const env = envOf(deps);
+  let config = task.Config ?? {};
+  try {
+    config = driverConfig(alloc, task, node, env);
+  } catch (error) {
+    // A reference that held at the start may be gone: no reason to lose the task.
+    deps.log.warn({ err: error }, "the config of a running task can not be worked out any more");
+  }
+  return taskSpec({ alloc, task, run, config, env, dirs: taskDirs(dataDir, alloc.ID, task.Name) });
+}
+
+/** What a start that failed leaves in the task's history. */
+export function launchFailure(error: unknown): TaskFailure {
+  if (error instanceof TaskFailure) return error;
+  if (error instanceof TaskConfigError || error instanceof InterpolationError) return invalidConfig(error);
+  const message = messageOf(error);
+  return new TaskFailure(message, (at) => driverFailure(at, message), error instanceof DriverError && error.recoverable, { cause: error });
+}
+
+function envOf({ alloc, group, task, node, dataDir, options }: LaunchDeps): Env {
+  const { shared, local, secrets } = taskDirs(dataDir, alloc.ID, task.Name);
+  const paths = { alloc: shared, local, secrets };
+  return taskEnv({ alloc, group, task, node, paths, hostEnv: options.hostEnv, denied: options.envDenylist });
+}
+
+function missingDriver(name: string): TaskFailure {
+  const message = `driver "${name}" is not available on this node`;
+  return new TaskFailure(message, (at) => driverFailure(at, message), false);
+}
+
+function hookFailure(hook: string, error: unknown): TaskFailure {
+  if (error instanceof TaskFailure) return error;
+  const message = messageOf(error);
+  const recoverable = error instanceof DriverError && error.recoverable;
+  return new TaskFailure(message, (at) => hookFailed(at, hook, message), recoverable, { cause: error });
+}

@@ -1,0 +1,246 @@
+import type { Driver, ExitResult, Recovery, TaskRun, TaskSpec } from "../../drivers/driver.js";
+import { decideRestart, type RestartTracker, type RunEnd, restartsOnSuccess } from "../model/restart-policy.js";
+import * as events from "../model/task-events.js";
+import type { TaskEvent } from "../model/task-state.js";
+import type { UnixNano } from "../model/units.js";
+import type { StoredHandle } from "../store/state-store.js";
+import { recoverRun } from "./recover-run.js";
+import { stopRun } from "./stop-run.js";
+import { type LaunchDeps, launchFailure, prepareTask, specForRecovery } from "./task-launch.js";
+import type { TaskRecord } from "./task-record.js";
+import type { TaskRequests } from "./task-requests.js";
+import type { TaskRunnerDeps } from "./task-runner-deps.js";
+
+/*
+ *                    ┌───────────────── after the restart's delay ─────────────────┐
+ *                    ▼                                                             │
+ *   new ──► pending: waits for its turn ──► hooks ──► durable ──► driver.start     │
+ *                    │ kill                   │ failed              │ failed  │    │
+ *                    │                        └──────► conclude ◄───┘         ▼    │
+ *                    │                                  │  ▲  ▲            running │
+ *                    │             restarts no more     │  │  └─ Terminated ─┘     │
+ *                    ▼                                  │  │                       │
+ *                  dead ◄───────────────────────────────┘  └── restart ────────────┘
+ *                    └──► revive: pending again
+ *
+ *   The agent may end at any point. What its successor needs is in the handle {run, driver, ended}:
+ *     driver null          the run is to be started, and may have been: starting it again is harmless
+ *     driver, not ended    it runs, or ended while nobody looked: the driver recovers it
+ *     driver, ended        its end is on record, its remains may still be there
+ */
+
+/** Why a run is over, or was never begun. */
+interface Ended {
+  readonly end: RunEnd;
+  /** What is to be told before the decision. */
+  readonly events: readonly ((at: UnixNano) => TaskEvent)[];
+  /** The run whose remains are to be destroyed. */
+  readonly run: TaskRun | null;
+  /** What is stored with the events. */
+  readonly handle: StoredHandle;
+}
+
+const nsPerMs = 1_000_000;
+
+/** Takes a task from wherever an earlier agent has left it to its end. */
+export class TaskLoop {
+  readonly #deps: TaskRunnerDeps;
+  readonly #record: TaskRecord;
+  readonly #requests: TaskRequests;
+  #tracker: RestartTracker;
+  #run: TaskRun | null = null;
+  #cleanup: Promise<void> = Promise.resolve();
+
+  constructor(deps: TaskRunnerDeps, record: TaskRecord, requests: TaskRequests) {
+    this.#deps = deps;
+    this.#record = record;
+    this.#requests = requests;
+    this.#tracker = { count: 0, intervalStart: deps.clock.monotonicMs() * nsPerMs };
+  }
+
+  /** The run that is there now. */
+  get run(): TaskRun | null {
+    return this.#run;
+  }
+
+  /** Resolves when nothing is left of the runs that have ended. */
+  get cleanup(): Promise<void> {
+    return this.#cleanup;
+  }
+
+  /**
+   * Resolves when the task is dead, or the agent ends.
+   *
+   * @param recovered called when it is known whether an earlier agent's run goes on.
+   */
+  async drive(recovered: () => void): Promise<void> {
+    await this.#cleanup;
+    let begun = await this.#takeUp();
+    if (begun && !("end" in begun)) this.#run = begun;
+    recovered();
+    if (this.#record.state.State === "dead") return;
+    for (;;) {
+      begun ??= await this.#launch();
+      if (begun === null) return;
+      const ended: Ended | null = "end" in begun ? begun : await this.#attend(begun);
+      if (ended === null || !(await this.#conclude(ended))) return;
+      begun = null;
+    }
+  }
+
+  /** What an earlier agent has left: a run, the end of one, or nothing. */
+  async #takeUp(): Promise<TaskRun | Ended | null> {
+    const { handle, isNew, state } = this.#record;
+    if (isNew) return null;
+    if (handle.driver !== null) {
+      const { driver, clock, log } = this.#deps;
+      const spec = specForRecovery(this.#launchDeps(), handle.run);
+      const recovery = await recoverRun(driver, handle.driver, spec, { clock, log, signal: this.#requests.detachSignal });
+      if (recovery === null) return null;
+      const run = recovery.outcome === "found" ? recovery.run : null;
+      if (state.State !== "dead" && !handle.ended) {
+        return run ?? this.#endOf(null, { exitCode: -1, signal: 0, oomKilled: false, error: lostReason(recovery) });
+      }
+      this.#cleanup = this.#discard(run, handle);
+    }
+    const last = state.Events.at(-1);
+    if (last?.Type === "Restarting") await this.#restartDelay(Number(last.Time + BigInt(last.StartDelay) - this.#deps.clock.now()));
+    return null;
+  }
+
+  /** Starts the next run once it is its turn. Null: the agent ends. */
+  async #launch(): Promise<TaskRun | Ended | null> {
+    const requests = this.#requests;
+    const { mayStart, report, log } = this.#deps;
+    for (;;) {
+      await this.#cleanup;
+      await requests.until(() => requests.killed || requests.detached || requests.failure !== null || mayStart());
+      if (requests.detached) return null;
+      const { handle } = this.#record;
+      if (requests.failure) return { run: null, handle, end: { kind: "killed" }, events: [requests.failure] };
+      if (requests.killed) return { run: null, handle, end: { kind: "killed" }, events: [] };
+      try {
+        const { spec, driver } = await prepareTask(this.#launchDeps(), this.#record);
+        const isDurable = await report.durable();
+        if (!isDurable || requests.detached) return null;
+        // Meanwhile the task may have been killed, or the whole group held back.
+        if (!requests.killed && mayStart()) return await this.#begin(driver, spec);
+      } catch (error) {
+        const { event, recoverable, message } = launchFailure(error);
+        log.info({ reason: message }, "the task could not be started");
+        return { run: null, handle: nextRun(this.#record.handle), end: { kind: "start-failed", recoverable }, events: [event] };
+      }
+    }
+  }
+
+  async #begin(driver: Driver, spec: TaskSpec): Promise<TaskRun | null> {
+    const run = await driver.start(spec);
+    // The handle still says that the run is to be started: whoever comes next finds it.
+    if (this.#requests.detached) return null;
+    this.#run = run;
+    this.#record.apply({ events: [events.started], state: "running", handle: { ...this.#record.handle, driver: run.state } });
+    return run;
+  }
+
+  /** Stays with a run until it has ended. Null: the agent ends. */
+  async #attend(run: TaskRun): Promise<Ended | null> {
+    const requests = this.#requests;
+    const over = new AbortController();
+    let exit: ExitResult | null = null;
+    let leak = "";
+    void run.exited.then((result) => {
+      exit = result;
+      over.abort();
+      requests.wake();
+    });
+    const isOver = (): boolean => exit !== null || requests.detached;
+    await requests.until(() => isOver() || requests.killed || requests.restartWanted);
+    if (requests.killed && !isOver()) await this.#shutdownDelay(isOver);
+    if (!isOver()) {
+      const { clock, log, options, placement } = this.#deps;
+      void stopRun(run, placement().task, { clock, log, signal: over.signal, maxNs: options.maxKillTimeoutNs }).then((error) => {
+        leak = error;
+        requests.wake();
+      });
+      await requests.until(() => isOver() || leak !== "");
+    }
+    if (requests.detached) return null;
+    this.#run = null;
+    if (exit) return this.#endOf(run, exit);
+    return { run: null, handle: this.#record.handle, end: { kind: "killed" }, events: [(at) => events.killed(at, leak)] };
+  }
+
+  /** @param run null when nothing is left of it. */
+  #endOf(run: TaskRun | null, exit: ExitResult): Ended {
+    const handle = run ? { ...this.#record.handle, ended: true } : nextRun(this.#record.handle);
+    const successful = exit.exitCode === 0 && exit.signal === 0 && exit.error === "";
+    const made = [(at: UnixNano): TaskEvent => events.terminated(at, exit)];
+    if (this.#requests.killed) return { run, handle, end: { kind: "killed" }, events: [...made, (at) => events.killed(at)] };
+    return {
+      run,
+      handle,
+      end: this.#requests.restartWanted ? { kind: "restart-requested" } : { kind: "exited", successful },
+      events: made,
+    };
+  }
+
+  async #shutdownDelay(isOver: () => boolean): Promise<void> {
+    const { placement, skipDelays, clock } = this.#deps;
+    const delay = Number(placement().task.ShutdownDelay);
+    if (delay <= 0) return;
+    if (skipDelays.aborted) return this.#record.apply({ events: [(at) => events.skippingShutdownDelay(at, delay)] });
+    this.#record.apply({ events: [(at) => events.waitingForShutdownDelay(at, delay)], state: "pending" });
+    await this.#requests.pause(clock, delay / nsPerMs, () => skipDelays.aborted || isOver());
+  }
+
+  /** Records the end of a run and what comes of it. @returns whether the task goes on, after its delay. */
+  async #conclude(ended: Ended): Promise<boolean> {
+    const { placement, clock, options } = this.#deps;
+    const { alloc, task } = placement();
+    const { decision, reason, delay, tracker } = decideRestart({
+      policy: task.RestartPolicy,
+      restartsOnSuccess: restartsOnSuccess(alloc.Job.Type, task.Lifecycle),
+      tracker: this.#tracker,
+      end: ended.end,
+      now: clock.monotonicMs() * nsPerMs,
+      random: options.random(),
+    });
+    this.#tracker = tracker;
+    const made = [...ended.events];
+    if (decision === "restart") made.push((at) => events.restarting(at, delay, reason));
+    if (decision === "failed") made.push((at) => events.notRestarting(at, reason));
+    this.#record.apply({ events: made, state: decision === "restart" ? "pending" : "dead", handle: ended.handle });
+    if (ended.run) this.#cleanup = this.#discard(ended.run, ended.handle);
+    this.#requests.restartDone();
+    if (decision !== "restart") return false;
+    await this.#restartDelay(delay);
+    return !this.#requests.detached;
+  }
+
+  /** @param delay nanoseconds. */
+  async #restartDelay(delay: number): Promise<void> {
+    await this.#requests.pause(this.#deps.clock, delay / nsPerMs, () => this.#requests.killed);
+  }
+
+  /** Destroys what is left of an ended run. Its records are the only proof of its end until ours is on disk. */
+  async #discard(run: TaskRun | null, handle: StoredHandle): Promise<void> {
+    const { report, log } = this.#deps;
+    if (!(await report.durable())) return;
+    try {
+      if (!handle.ended) await run?.stop("", 0);
+      await run?.destroy();
+    } catch (error) {
+      log.warn({ err: error, run: handle.run }, "what is left of a run could not be removed");
+    }
+    this.#record.apply({ handle: nextRun(handle) });
+  }
+
+  #launchDeps(): LaunchDeps {
+    const { placement, driver, node, dataDir, options, log } = this.#deps;
+    return { ...placement(), driver, node: node(), dataDir, options, log, signal: this.#requests.interruption };
+  }
+}
+
+const nextRun = ({ run, hooksDone }: StoredHandle): StoredHandle => ({ run: run + 1, driver: null, hooksDone });
+
+const lostReason = (recovery: Recovery): string => (recovery.outcome === "lost" ? recovery.reason : "");

@@ -1,0 +1,46 @@
+import type { TaskDirs, TaskLimits, TaskSpec } from "../../drivers/driver.js";
+import type { Allocation } from "../model/allocation.js";
+import { interpolateConfig, nodeLookup, taskLookup } from "../model/interpolate.js";
+import type { Task } from "../model/job.js";
+import type { Node } from "../model/node.js";
+import type { Env } from "../model/task-env.js";
+
+/** A task's `Config` with its references replaced. @throws InterpolationError that names the variable. */
+export function driverConfig(alloc: Allocation, task: Task, node: Node, env: Env): Readonly<Record<string, unknown>> {
+  return interpolateConfig(task.Config ?? {}, taskLookup(env, nodeLookup(node, alloc.Job.Region)));
+}
+
+/** The id of one run of a task: unique for ever. */
+export const runIdOf = (allocId: string, task: string, run: number): string => `${allocId}.${task}.${run}`;
+
+export interface TaskSpecInput {
+  readonly alloc: Allocation;
+  readonly task: Task;
+  readonly run: number;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly env: Env;
+  readonly dirs: TaskDirs;
+}
+
+export function taskSpec({ alloc, task, run, config, env, dirs }: TaskSpecInput): TaskSpec {
+  return {
+    allocId: alloc.ID,
+    task: task.Name,
+    runId: runIdOf(alloc.ID, task.Name, run),
+    config,
+    user: task.User,
+    env,
+    dirs,
+    logs: task.LogConfig,
+    resources: limitsOf(alloc, task),
+  };
+}
+
+function limitsOf({ AllocatedResources }: Allocation, task: Task): TaskLimits {
+  const given = AllocatedResources.Tasks[task.Name];
+  return {
+    cpuShares: given?.Cpu.CpuShares ?? task.Resources.CPU,
+    memoryMB: given?.Memory.MemoryMB ?? task.Resources.MemoryMB,
+    memoryMaxMB: given?.Memory.MemoryMaxMB ?? task.Resources.MemoryMaxMB,
+  };
+}

@@ -1,0 +1,93 @@
+import { cached, encodeTime } from "./encode-task-state.js";
+import { encodeJson } from "./json.js";
+import type { DriverInfo, Node } from "./node.js";
+
+const nsPerSecond = 1_000_000_000n;
+const wholes = new WeakMap<Node, string>();
+const stubs = new WeakMap<Node, string>();
+
+/** One element of GET /v1/nodes. */
+export const encodeNodeStub = (node: Node): string =>
+  cached(stubs, node, () => `{${common(node)},"Version":${JSON.stringify(node.Attributes["nomad.version"] ?? "")}}`);
+
+/** GET /v1/node/:id */
+export const encodeNode = (node: Node): string => cached(wholes, node, () => `{${common(node)},${rest(node)}}`);
+
+const common = (node: Node): string =>
+  `${members({
+    Address: node.HTTPAddr.replace(/:\d+$/, ""),
+    CreateIndex: node.CreateIndex,
+    Datacenter: node.Datacenter,
+    Drain: false,
+    HostVolumes: {},
+    ID: node.ID,
+    LastDrain: null,
+    ModifyIndex: node.ModifyIndex,
+    Name: node.Name,
+    NodeClass: node.NodeClass,
+    NodePool: node.NodePool,
+    SchedulingEligibility: node.SchedulingEligibility,
+    Status: node.Status,
+    StatusDescription: "",
+  })},"Drivers":${encodeDrivers(node.Drivers)}`;
+
+const rest = (node: Node): string =>
+  members({
+    Attributes: node.Attributes,
+    CSIControllerPlugins: {},
+    CSINodePlugins: {},
+    CgroupParent: node.CgroupParent,
+    ComputedClass: "",
+    DrainStrategy: null,
+    Events: null,
+    HTTPAddr: node.HTTPAddr,
+    HostNetworks: null,
+    Links: {},
+    Meta: node.Meta,
+    NodeResources: {
+      Cpu: { CpuShares: node.Resources.CpuShares, ReservableCpuCores: cores(node.Resources.Cores), TotalCpuCores: node.Resources.Cores },
+      Devices: null,
+      Disk: { DiskMB: node.Resources.DiskMB },
+      MaxDynamicPort: node.MaxDynamicPort,
+      Memory: { MemoryMB: node.Resources.MemoryMB },
+      MinDynamicPort: node.MinDynamicPort,
+      Networks: [{ CIDR: `${node.NetworkIP}/32`, Device: node.NetworkDevice, IP: node.NetworkIP, MBits: 1000, Mode: "host" }],
+      NodeNetworks: [
+        {
+          Addresses: [
+            {
+              Address: node.NetworkIP,
+              Alias: "default",
+              Family: node.NetworkIP.includes(":") ? "ipv6" : "ipv4",
+              Gateway: "",
+              ReservedPorts: "",
+            },
+          ],
+          Device: node.NetworkDevice,
+          MacAddress: "",
+          Mode: "host",
+          Speed: 1000,
+        },
+      ],
+    },
+    ReservedResources: {
+      Cpu: { CpuShares: node.Reserved.CpuShares, ReservedCpuCores: null },
+      Disk: { DiskMB: node.Reserved.DiskMB },
+      Memory: { MemoryMB: node.Reserved.MemoryMB },
+      Networks: { ReservedHostPorts: "" },
+    },
+    SecretID: "",
+    StatusUpdatedAt: Number(node.StatusUpdatedAt / nsPerSecond),
+    TLSEnabled: false,
+  });
+
+function encodeDrivers(drivers: Readonly<Record<string, DriverInfo>>): string {
+  const entries = Object.entries(drivers).map(
+    ([name, { UpdateTime, ...info }]) => `${JSON.stringify(name)}:{${members(info)},"UpdateTime":${encodeTime(UpdateTime)}}`,
+  );
+  return `{${entries.join(",")}}`;
+}
+
+const members = (value: object): string => encodeJson(value).slice(1, -1);
+
+const cores = (count: number): readonly number[] => Array.from({ length: count }, (_, core) => core);

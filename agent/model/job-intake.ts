@@ -1,0 +1,225 @@
+import { FieldReader, noneTwice, readText } from "./field-reader.js";
+import { InvalidField } from "./invalid-field.js";
+import type { EphemeralDisk, Job, JobType, Task, TaskGroup } from "./job.js";
+import { readNetworks, readService } from "./network-intake.js";
+import {
+  defaultReschedulePolicy,
+  defaultRestartPolicy,
+  readMigrate,
+  readReschedulePolicy,
+  readRestartPolicy,
+  readUpdate,
+} from "./policy-intake.js";
+import { readTask } from "./task-intake.js";
+import { SECOND } from "./units.js";
+
+const types: readonly JobType[] = ["service", "batch", "system", "sysbatch"];
+const maxCount = 100_000;
+
+/** What every job has that says nothing about it. Source: the reference's samples. */
+const emptyJob = {
+  Affinities: null,
+  AllAtOnce: false,
+  Constraints: null,
+  ConsulNamespace: "",
+  DispatchIdempotencyToken: "",
+  Dispatched: false,
+  Multiregion: null,
+  NomadTokenID: "",
+  ParameterizedJob: null,
+  Payload: null,
+  Periodic: null,
+  Spreads: null,
+  UI: null,
+  VaultNamespace: "",
+  VersionTag: null,
+};
+
+const emptyGroup = {
+  Affinities: null,
+  Constraints: null,
+  Consul: null,
+  Disconnect: null,
+  MaxClientDisconnect: null,
+  PreventRescheduleOnLost: false,
+  Scaling: null,
+  Spreads: null,
+  StopAfterClientDisconnect: null,
+  Volumes: null,
+};
+
+/**
+ * A job as a caller gave it, checked and with Nomad's defaults. Members that are not known here stay as they are.
+ *
+ * @param path how errors name the job.
+ * @throws InvalidField for the first thing that is wrong.
+ */
+export function jobFromApi(input: unknown, path = "Job"): Job {
+  const from = new FieldReader(input, path);
+  const ID = readId(from, "ID");
+  const Type = from.oneOf("Type", types, "service");
+  const update = from.raw("Update");
+  const TaskGroups = from.list("TaskGroups", (group, at) => readGroup(group, at, Type, update)) ?? [];
+  if (TaskGroups.length === 0) throw new InvalidField(from.at("TaskGroups"), from.raw("TaskGroups"), "at least one group");
+  noneTwice(TaskGroups, "Name", from.at("TaskGroups"));
+  return {
+    ...emptyJob,
+    ...withoutNulls(from.others(known)),
+    ID,
+    Name: from.text("Name") || ID,
+    Namespace: from.text("Namespace") || "default",
+    Region: from.text("Region") || "global",
+    Type,
+    Priority: from.whole("Priority", 50, { min: 1, max: 100 }),
+    Datacenters: readDatacenters(from),
+    NodePool: from.text("NodePool") || "default",
+    Meta: from.texts("Meta"),
+    TaskGroups,
+    Update: readJobUpdate(update, from.at("Update"), Type),
+    ParentID: from.text("ParentID"),
+    // What follows is the registry's to say, whatever the caller wrote.
+    Stop: false,
+    Status: "pending",
+    StatusDescription: "",
+    Stable: false,
+    Version: 0,
+    SubmitTime: 0n,
+    CreateIndex: 0,
+    ModifyIndex: 0,
+    JobModifyIndex: 0,
+  };
+}
+
+function readGroup(value: unknown, path: string, type: JobType, update: unknown): TaskGroup {
+  const from = new FieldReader(value, path);
+  const restart = from.object("RestartPolicy", (policy, at) => readRestartPolicy(policy, at, defaultRestartPolicy(type)));
+  const Tasks = from.list("Tasks", (task, at) => readTask(task, at, type, restart)) ?? [];
+  if (Tasks.length === 0) throw new InvalidField(from.at("Tasks"), from.raw("Tasks"), "at least one task");
+  noneTwice(Tasks, "Name", from.at("Tasks"));
+  if (Tasks.filter(({ Leader }) => Leader).length > 1)
+    throw new InvalidField(from.at("Tasks"), "more than one Leader", "one leader at most");
+  if (Tasks.every(({ Lifecycle }) => Lifecycle !== null))
+    throw new InvalidField(from.at("Tasks"), "only tasks with a Lifecycle", "at least one main task");
+  const EphemeralDisk = readDisk(from.raw("EphemeralDisk") ?? {}, from.at("EphemeralDisk"));
+  checkLogsFit(Tasks, EphemeralDisk, from);
+  const isService = type === "service" || type === "system";
+  return {
+    ...emptyGroup,
+    ...withoutNulls(from.others(knownOfGroup)),
+    Name: readGroupName(from),
+    Count: from.whole("Count", 1, { max: maxCount }),
+    Tasks,
+    Meta: from.texts("Meta"),
+    RestartPolicy: restart ?? defaultRestartPolicy(type),
+    ReschedulePolicy:
+      from.object("ReschedulePolicy", (policy, at) => readReschedulePolicy(policy, at, type)) ?? defaultReschedulePolicy(type),
+    EphemeralDisk,
+    Networks: readNetworks(from),
+    Services: from.list("Services", readService),
+    Update: isService ? readUpdate(from.raw("Update"), from.at("Update"), update) : null,
+    Migrate: type === "service" ? readMigrate(from.raw("Migrate"), from.at("Migrate")) : null,
+    ShutdownDelay: from.raw("ShutdownDelay") === undefined ? null : from.duration("ShutdownDelay", 0),
+    MaxRunDuration: from.raw("MaxRunDuration") === undefined ? null : from.duration("MaxRunDuration", 0),
+  };
+}
+
+/** The name is part of the allocation's, `job.group[0]`. */
+function readGroupName(from: FieldReader): string {
+  const name = from.needed("Name");
+  if (/[\0\s]/.test(name)) throw from.invalid("Name", "a name without white space");
+  return name;
+}
+
+function readId(from: FieldReader, member: string): string {
+  const id = from.needed(member);
+  if (/[\0\s]/.test(id)) throw from.invalid(member, "an id without white space");
+  return id;
+}
+
+function readDatacenters(from: FieldReader): readonly string[] {
+  const given = from.list("Datacenters", readText);
+  return given === null || given.length === 0 ? ["*"] : given;
+}
+
+/** The job's own block is kept short, as the reference keeps it: what counts is each group's. */
+function readJobUpdate(value: unknown, path: string, type: JobType): unknown {
+  if (value !== undefined) return { ...readUpdate(value, path, null), ...new FieldReader(value, path).others([]) };
+  const isService = type === "service" || type === "system";
+  return {
+    AutoPromote: false,
+    AutoRevert: false,
+    Canary: 0,
+    HealthCheck: "",
+    HealthyDeadline: 0,
+    MaxParallel: isService ? 1 : 0,
+    MinHealthyTime: 0,
+    ProgressDeadline: 0,
+    Stagger: isService ? 30 * SECOND : 0,
+  };
+}
+
+function readDisk(value: unknown, path: string): EphemeralDisk {
+  const from = new FieldReader(value, path);
+  return {
+    ...from.others(["Sticky", "SizeMB", "Migrate"]),
+    Sticky: from.flag("Sticky"),
+    SizeMB: from.whole("SizeMB", 300, { min: 1 }),
+    Migrate: from.flag("Migrate"),
+  };
+}
+
+/** Source: reference behaviour §5.6. */
+function checkLogsFit(tasks: readonly Task[], disk: EphemeralDisk, from: FieldReader): void {
+  for (const [i, { LogConfig }] of tasks.entries()) {
+    const size = LogConfig.MaxFiles * LogConfig.MaxFileSizeMB;
+    if (!LogConfig.Disabled && size >= disk.SizeMB)
+      throw new InvalidField(
+        `${from.at("Tasks")}[${i}].LogConfig`,
+        `MaxFiles ${LogConfig.MaxFiles} of ${LogConfig.MaxFileSizeMB} MB`,
+        `less than EphemeralDisk.SizeMB, ${disk.SizeMB}`,
+      );
+  }
+}
+
+const withoutNulls = (members: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null));
+
+const known = [
+  "ID",
+  "Name",
+  "Namespace",
+  "Region",
+  "Type",
+  "Priority",
+  "Datacenters",
+  "NodePool",
+  "Meta",
+  "TaskGroups",
+  "Update",
+  "ParentID",
+  "Stop",
+  "Status",
+  "StatusDescription",
+  "Stable",
+  "Version",
+  "SubmitTime",
+  "CreateIndex",
+  "ModifyIndex",
+  "JobModifyIndex",
+];
+
+const knownOfGroup = [
+  "Name",
+  "Count",
+  "Tasks",
+  "Meta",
+  "RestartPolicy",
+  "ReschedulePolicy",
+  "EphemeralDisk",
+  "Networks",
+  "Services",
+  "Update",
+  "Migrate",
+  "ShutdownDelay",
+  "MaxRunDuration",
+];

@@ -1,0 +1,142 @@
+import { FieldReader } from "./field-reader.js";
+import { InvalidField } from "./invalid-field.js";
+import type { JobType, LogConfig, Resources, RestartPolicy, Task, TaskLifecycle } from "./job.js";
+import { readNetworks, readService } from "./network-intake.js";
+import { defaultRestartPolicy, readRestartPolicy } from "./policy-intake.js";
+import { noResources } from "./resources.js";
+import { parseSignal } from "./signals.js";
+import { SECOND } from "./units.js";
+
+const maxNameLength = 128;
+
+/** What every task has that says nothing about it. Source: the reference's samples. */
+const empty = {
+  Actions: null,
+  Affinities: null,
+  Artifacts: null,
+  CSIPluginConfig: null,
+  Constraints: null,
+  Consul: null,
+  DispatchPayload: null,
+  Identities: null,
+  Identity: {
+    Audience: ["nomadproject.io"],
+    ChangeMode: "",
+    ChangeSignal: "",
+    Env: false,
+    ExtraClaims: null,
+    File: false,
+    Filepath: "",
+    Name: "default",
+    ServiceName: "",
+    TTL: 0,
+  },
+  Kind: "",
+  ScalingPolicies: null,
+  Schedule: null,
+  Secrets: null,
+  Templates: null,
+  Vault: null,
+  VolumeMounts: null,
+};
+
+/** @param group the restart policy of the group as it was given, which its tasks inherit. */
+export function readTask(value: unknown, path: string, type: JobType, group: RestartPolicy | null): Task {
+  const from = new FieldReader(value, path);
+  const base = group ?? defaultRestartPolicy(type);
+  const given = from.others(known);
+  for (const [name, member] of Object.entries(given)) if (member === null) delete given[name];
+  return {
+    ...empty,
+    ...given,
+    Name: readName(from),
+    Driver: from.needed("Driver"),
+    User: from.text("User"),
+    Config: from.object("Config", (config, at) => new FieldReader(config, at).others([])),
+    Env: from.texts("Env"),
+    Meta: from.texts("Meta"),
+    Services: from.list("Services", readService),
+    Resources: readResources(from.raw("Resources") ?? {}, from.at("Resources")),
+    RestartPolicy: from.object("RestartPolicy", (policy, at) => readRestartPolicy(policy, at, base)) ?? base,
+    LogConfig: readLogConfig(from.raw("LogConfig") ?? {}, from.at("LogConfig")),
+    Lifecycle: from.object("Lifecycle", readLifecycle),
+    Leader: from.flag("Leader"),
+    KillTimeout: from.duration("KillTimeout", 5 * SECOND),
+    KillSignal: readSignal(from),
+    ShutdownDelay: from.duration("ShutdownDelay", 0),
+  };
+}
+
+/** A task's name is a directory's, and part of a log file's. */
+function readName(from: FieldReader): string {
+  const name = from.needed("Name");
+  if (/[/\0]/.test(name) || name === "." || name === ".." || name === "alloc" || name.length > maxNameLength)
+    throw from.invalid("Name", `a name of at most ${maxNameLength} characters without '/', and not "alloc"`);
+  return name;
+}
+
+function readSignal(from: FieldReader): string {
+  const signal = from.text("KillSignal");
+  if (signal === "") return "";
+  const name = parseSignal(signal);
+  if (name === undefined) throw from.invalid("KillSignal", "the name of a signal, such as SIGTERM");
+  return name;
+}
+
+export function readResources(value: unknown, path: string): Resources {
+  const from = new FieldReader(value, path);
+  const Cores = from.whole("Cores", 0);
+  const MemoryMB = from.whole("MemoryMB", 300);
+  const MemoryMaxMB = from.whole("MemoryMaxMB", 0, { min: -1 });
+  if (MemoryMaxMB > 0 && MemoryMaxMB < MemoryMB)
+    throw from.invalid("MemoryMaxMB", `MemoryMB (${MemoryMB}) or more, 0 for none or -1 for no limit`);
+  return {
+    ...noResources,
+    ...from.others(["CPU", "Cores", "MemoryMB", "MemoryMaxMB", "DiskMB", "Networks"]),
+    // With whole cores reserved, their MHz are what the task gets.
+    CPU: from.whole("CPU", Cores > 0 ? 0 : 100),
+    Cores,
+    MemoryMB,
+    MemoryMaxMB,
+    DiskMB: from.whole("DiskMB", 0),
+    Networks: readNetworks(from),
+  };
+}
+
+function readLogConfig(value: unknown, path: string): LogConfig {
+  const from = new FieldReader(value, path);
+  return {
+    ...from.others(["MaxFiles", "MaxFileSizeMB", "Disabled"]),
+    MaxFiles: from.whole("MaxFiles", 10, { min: 1 }),
+    MaxFileSizeMB: from.whole("MaxFileSizeMB", 10, { min: 1, max: 1 << 20 }),
+    Disabled: from.flag("Disabled"),
+  };
+}
+
+function readLifecycle(value: unknown, path: string): TaskLifecycle {
+  const from = new FieldReader(value, path);
+  const hook = from.text("Hook");
+  if (hook !== "prestart" && hook !== "poststart" && hook !== "poststop")
+    throw new InvalidField(from.at("Hook"), from.raw("Hook"), "one of prestart, poststart, poststop");
+  const Sidecar = from.flag("Sidecar");
+  if (hook === "poststop" && Sidecar) throw from.invalid("Sidecar", "false: a poststop task runs when all others have ended");
+  return { Hook: hook, Sidecar };
+}
+
+const known = [
+  "Name",
+  "Driver",
+  "User",
+  "Config",
+  "Env",
+  "Meta",
+  "Services",
+  "Resources",
+  "RestartPolicy",
+  "LogConfig",
+  "Lifecycle",
+  "Leader",
+  "KillTimeout",
+  "KillSignal",
+  "ShutdownDelay",
+];

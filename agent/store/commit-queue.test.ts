@@ -1,0 +1,170 @@
+import { AllocdError } from "../errors.js";
+import { CommitQueue, type StagedCommit } from "./commit-queue.js";
+import { DiskError } from "./errors.js";
+import { FailingStore } from "./failing-store.js";
+import { DEFAULT_STORE_LIMITS } from "./limits.js";
+import { creation } from "./testing/samples.js";
+import { StepClock } from "./testing/step-clock.js";
+import { silent } from "./testing/temporary-store.js";
+import { Tables } from "./tables.js";
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const full = new AllocdError("degraded", "the state can not be written: database or disk is full");
+
+describe("a disk that refuses writes", () => {
+  let clock: StepClock;
+  let store: FailingStore;
+
+  beforeEach(() => {
+    clock = new StepClock();
+    store = new FailingStore({ clock, log: silent, limits: { maxQueued: 3 } });
+  });
+
+  afterEach(() => {
+    store.heal();
+    return store.close();
+  });
+
+  test("what may be refused is, the rest waits and is visible in order once the disk takes writes", async () => {
+    store.failWrites();
+    const order: string[] = [];
+    const kept = store.commit([creation("a")]).then(() => order.push("a"));
+    await expect(store.commit([creation("b")], { refusable: true })).rejects.toEqual(full);
+    const later = store.commit([{ kind: "alloc-observed", id: "a", patch: { ClientStatus: "running" } }]).then(() => order.push("later"));
+    expect([store.degraded, store.allocs()]).toEqual(["database or disk is full", []]);
+    store.heal();
+    clock.wake();
+    await Promise.all([kept, later]);
+    expect(order).toEqual(["a", "later"]);
+    expect([store.degraded, store.alloc("a")?.ClientStatus, store.alloc("b")]).toEqual([null, "running", undefined]);
+  });
+
+  test("a commit that stands on a refused one comes to nothing", async () => {
+    store.failWrites();
+    const refused = expect(store.commit([creation("a")], { refusable: true })).rejects.toEqual(full);
+    const report = store.commit([{ kind: "alloc-observed", id: "a", patch: { ClientStatus: "running" } }]);
+    await refused;
+    store.heal();
+    clock.wake();
+    await report;
+    expect(store.allocs()).toEqual([]);
+  });
+
+  test("a refused creation may be tried again", async () => {
+    store.failWrites();
+    await expect(store.commit([creation("a")], { refusable: true })).rejects.toEqual(full);
+    store.heal();
+    clock.wake();
+    await turn();
+    await store.commit([creation("a")], { refusable: true });
+    expect(store.alloc("a")?.ClientStatus).toBe("pending");
+  });
+
+  test("while nothing waits the disk is tried now and then, ever more rarely", async () => {
+    store.failWrites();
+    await expect(store.commit([creation("a")], { refusable: true })).rejects.toEqual(full);
+    for (let tries = 0; tries < 8; tries++) {
+      clock.wake();
+      await turn();
+    }
+    expect(clock.sleeps).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
+    store.heal();
+    clock.wake();
+    await turn();
+    expect([store.degraded, clock.sleeping]).toEqual([null, 0]);
+  });
+
+  test("close does not wait for the disk, and says which commits were lost", async () => {
+    store.failWrites();
+    const lost = expect(store.commit([creation("a")])).rejects.toEqual(full);
+    await turn();
+    await store.close();
+    await lost;
+    expect(clock.sleeping).toBe(0);
+  });
+
+  test("beyond the limit on what waits, refusable commits are refused and others wait", async () => {
+    const release = store.stall();
+    const waiting = [creation("a"), creation("b"), creation("c")].map((change) => store.commit([change]));
+    await expect(store.commit([creation("d")], { refusable: true })).rejects.toEqual(
+      new AllocdError("degraded", "3 changes wait for the disk and 3 may: try again later"),
+    );
+    waiting.push(store.commit([creation("e")]));
+    release();
+    await Promise.all(waiting);
+    await store.commit([creation("d")], { refusable: true });
+    expect(store.allocs().map(({ ID }) => ID)).toEqual(["a", "b", "c", "e", "d"]);
+  });
+});
+
+describe("group commit", () => {
+  const queueWith = (write: (batch: readonly StagedCommit[]) => Promise<void>): CommitQueue =>
+    new CommitQueue({ tables: new Tables(), write, published: () => {}, clock: new StepClock(), log: silent, limits: DEFAULT_STORE_LIMITS });
+
+  test("commits of one turn share a transaction, those that come meanwhile the next", async () => {
+    const batches: (readonly number[])[] = [];
+    let release = (): void => {};
+    const queue = queueWith((batch) => {
+      batches.push(batch.map(({ index }) => index));
+      return new Promise((resolve) => {
+        release = resolve;
+      });
+    });
+    const all = ["a", "b"].map((id) => queue.commit([creation(id)], false));
+    await turn();
+    all.push(...["c", "d", "e"].map((id) => queue.commit([creation(id)], false)));
+    release();
+    await turn();
+    release();
+    expect(await Promise.all(all)).toEqual([2, 3, 4, 5, 6]);
+    expect(batches).toEqual([
+      [2, 3],
+      [4, 5, 6],
+    ]);
+  });
+
+  test("one commit that can not be written takes no other with it", async () => {
+    const queue = queueWith(async (batch) => {
+      if (batch.some(({ effects }) => effects.some((effect) => effect.kind === "alloc" && effect.alloc.ID === "bad"))) throw new Error("no");
+    });
+    const outcomes = await Promise.allSettled(["a", "bad", "c"].map((id) => queue.commit([creation(id)], false)));
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(queue.degraded).toBeNull();
+    await queue.commit([creation("d")], false);
+  });
+
+  test("when the writer is gone for good, all commits are rejected, those on the way too", async () => {
+    let fail = (_: Error): void => {};
+    const queue = queueWith(
+      () =>
+        new Promise((_, reject) => {
+          fail = reject;
+        }),
+    );
+    const first = expect(queue.commit([creation("a")], false)).rejects.toThrow("gone");
+    await turn();
+    const second = expect(queue.commit([creation("b")], false)).rejects.toThrow("gone");
+    const gone = new Error("gone");
+    queue.fail(gone);
+    fail(gone);
+    await Promise.all([first, second]);
+    expect(queue.degraded).toBe("gone");
+    await queue.close();
+  });
+
+  test("a disk error is told with its reason as long as it lasts", async () => {
+    let failure: DiskError | undefined = new DiskError("disk I/O error");
+    const clock = new StepClock();
+    const write = async (): Promise<void> => {
+      if (failure) throw failure;
+    };
+    const queue = new CommitQueue({ tables: new Tables(), write, published: () => {}, clock, log: silent, limits: DEFAULT_STORE_LIMITS });
+    const waiting = queue.commit([creation("a")], false);
+    await turn();
+    expect(queue.degraded).toBe("disk I/O error");
+    failure = undefined;
+    clock.wake();
+    await waiting;
+    expect(queue.degraded).toBeNull();
+  });
+});

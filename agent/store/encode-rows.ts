@@ -1,0 +1,116 @@
+import type { Allocation } from "../model/allocation.js";
+import { encodeJson } from "../model/json.js";
+import type { StagedCommit } from "./commit-queue.js";
+import { type AllocEffect, type Effect, tableOf } from "./effect.js";
+import { eventBody } from "./event-body.js";
+import type { JobCopies } from "./job-copies.js";
+import type { TableName } from "./state-store.js";
+import type { Operation } from "./statements.js";
+
+/** Turns a batch into the operations that write it. */
+export function encodeBatch(batch: readonly StagedCommit[], jobCopies: JobCopies): readonly Operation[] {
+  return new BatchEncoder(jobCopies).encode(batch);
+}
+
+class BatchEncoder {
+  readonly #operations: Operation[] = [];
+  readonly #jobCopies: JobCopies;
+  /** Job copies that an earlier operation of the batch puts. */
+  readonly #copiesPut = new Set<string>();
+
+  constructor(jobCopies: JobCopies) {
+    this.#jobCopies = jobCopies;
+  }
+
+  encode(batch: readonly StagedCommit[]): readonly Operation[] {
+    const tableIndexes = new Map<TableName, number>();
+    for (const { index, effects } of batch) {
+      for (const effect of effects) {
+        this.#effect(effect);
+        const table = tableOf(effect);
+        if (table) tableIndexes.set(table, index);
+      }
+    }
+    for (const [table, index] of tableIndexes) this.#add("putMeta", `index:${table}`, index);
+    const last = batch.at(-1);
+    if (last) this.#add("putMeta", "index", last.index);
+    return this.#operations;
+  }
+
+  #add(...operation: Operation): void {
+    this.#operations.push(operation);
+  }
+
+  #effect(effect: Effect): void {
+    switch (effect.kind) {
+      case "alloc":
+        return this.#alloc(effect);
+      case "alloc-delete":
+        this.#add("dropAlloc", effect.alloc.ID);
+        return this.#dropJobCopy(effect.alloc);
+      case "tombstone":
+        return this.#add("putTombstone", effect.id);
+      case "tombstone-delete":
+        return this.#add("dropTombstone", effect.id);
+      case "job": {
+        const { Namespace, ID, Version } = effect.job;
+        this.#add("putJob", Namespace, ID, Version);
+        this.#add("putJobVersion", Namespace, ID, Version, encodeJson(effect.job));
+        for (const version of effect.dropped) this.#add("dropJobVersion", Namespace, ID, version);
+        return;
+      }
+      case "job-delete":
+        return this.#add("dropJob", effect.namespace, effect.id);
+      case "eval":
+        return this.#add("putEval", effect.eval.ID, encodeJson(effect.eval));
+      case "eval-delete":
+        return this.#add("dropEval", effect.id);
+      case "deployment":
+        return this.#add("putDeployment", effect.deployment.ID, encodeJson(effect.deployment));
+      case "deployment-delete":
+        return this.#add("dropDeployment", effect.id);
+      case "node":
+        return this.#add("putNode", encodeJson(effect.node));
+      case "task-handle":
+        if (effect.handle === null) return this.#add("dropTaskHandle", effect.allocId, effect.task);
+        return this.#add("putTaskHandle", effect.allocId, effect.task, encodeJson(effect.handle));
+    }
+  }
+
+  #alloc({ alloc, before, tasks, events, desired }: AllocEffect): void {
+    if (desired) this.#desired(alloc, before);
+    const { ClientStatus, ClientDescription, DeploymentStatus, NetworkStatus } = alloc;
+    const status = encodeJson({ ClientStatus, ClientDescription, DeploymentStatus, NetworkStatus });
+    this.#add("putAllocStatus", alloc.ID, alloc.ModifyIndex, alloc.ModifyTime, status);
+    for (const task of tasks) {
+      const { Events, ...state } = alloc.TaskStates?.[task] ?? {};
+      this.#add("putTaskState", alloc.ID, task, encodeJson(state));
+    }
+    for (const { task, run, event } of events) {
+      this.#add("addTaskEvent", alloc.ID, task, run, event.Time, event.Type, encodeJson(eventBody(event)));
+    }
+  }
+
+  #desired(alloc: Allocation, before: Allocation | undefined): void {
+    const digest = this.#jobCopies.digestOf(alloc.Job);
+    if (alloc.Job !== before?.Job && !this.#copiesPut.has(digest)) {
+      this.#copiesPut.add(digest);
+      this.#add("putJobCopy", digest, this.#jobCopies.copyOf(alloc.Job).body);
+    }
+    this.#add("putAlloc", alloc.ID, alloc.CreateIndex, alloc.CreateTime, alloc.AllocModifyIndex, digest, encodeJson(desiredBody(alloc)));
+    if (before && this.#jobCopies.digestOf(before.Job) !== digest) this.#dropJobCopy(before);
+  }
+
+  #dropJobCopy({ Job }: Allocation): void {
+    const digest = this.#jobCopies.digestOf(Job);
+    this.#copiesPut.delete(digest);
+    this.#add("dropUnusedJobCopy", digest);
+  }
+}
+
+/** The desired members but for the job, which is stored once for all allocations that share it. */
+function desiredBody(alloc: Allocation): object {
+  const { Job, ClientStatus, ClientDescription, TaskStates, DeploymentStatus, NetworkStatus, ...withStamps } = alloc;
+  const { CreateIndex, ModifyIndex, AllocModifyIndex, CreateTime, ModifyTime, ...desired } = withStamps;
+  return desired;
+}

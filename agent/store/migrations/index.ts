@@ -1,0 +1,5 @@
+import { state } from "./0001-state.js";
+import type { Migration } from "./migration.js";
+
+/** All steps, in order. */
+export const migrations: readonly Migration[] = [state];

@@ -1,0 +1,261 @@
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import fc from "fast-check";
+import { StoreOpenError } from "./errors.js";
+import { RESTORE_GAP } from "./high-water.js";
+import type { SqliteStoreOptions } from "./sqlite-store.js";
+import type { Change } from "./state-store.js";
+import { type RandomChange, randomChange } from "./testing/random-changes.js";
+import { aDeployment, aJob, anEval, aNode, aTaskEvent, aTaskState, creation, transition } from "./testing/samples.js";
+import { StepClock } from "./testing/step-clock.js";
+import { TemporaryStores } from "./testing/temporary-store.js";
+
+let stores: TemporaryStores;
+
+beforeAll(() => {
+  stores = new TemporaryStores();
+});
+
+afterAll(() => stores.remove());
+
+/** Looks into a closed store's database. */
+function inDatabase<T>(dir: string, look: (db: Database.Database) => T): T {
+  const db = new Database(join(dir, "state.db"));
+  try {
+    return look(db);
+  } finally {
+    db.close();
+  }
+}
+
+const rowsOf = (dir: string, sql: string): readonly unknown[] => inDatabase(dir, (db) => db.prepare(sql).pluck().all());
+
+/** Opens the directory, makes the changes one commit each, and closes it. */
+async function committed(dir: string, changes: readonly Change[], options: Partial<SqliteStoreOptions> = {}): Promise<void> {
+  const store = await stores.open(dir, options);
+  await Promise.all(changes.map((change) => store.commit([change])));
+  await stores.close(store);
+}
+
+test("a store that is opened again has what the closed one had, after any changes", async () => {
+  const limits = { jobVersions: 3, completedEvals: 2, tombstones: 1, historyRows: 1_000 };
+  const clock = new StepClock();
+  const steps = fc.array(fc.record({ together: fc.array(randomChange, { maxLength: 4 }), wait: fc.boolean(), reopen: fc.boolean() }), { maxLength: 12 });
+  const check = async (sequence: readonly { together: readonly RandomChange[]; wait: boolean; reopen: boolean }[]): Promise<void> => {
+    const dir = stores.newDir();
+    let store = await stores.open(dir, { limits, clock });
+    const reopened = async (): Promise<void> => {
+      const before = store.snapshot();
+      const history = await store.history({ limit: 10_000 });
+      await stores.close(store);
+      store = await stores.open(dir, { limits, clock });
+      expect(store.snapshot()).toEqual(before);
+      expect(await store.history({ limit: 10_000 })).toEqual(history);
+    };
+    for (const { together, wait, reopen } of sequence) {
+      for (const change of together) {
+        const commit = store.commit([change(store)]);
+        // Changes that are on the way may contradict each other: a creation that follows another one is refused.
+        const settled = commit.catch((error: Error) => expect(error.message).toMatch(/exists already|was removed/));
+        if (wait) await settled;
+      }
+      await store.commit([]);
+      if (reopen) await reopened();
+    }
+    await reopened();
+    await stores.close(store);
+    rmSync(dir, { recursive: true });
+  };
+  await fc.assert(fc.asyncProperty(steps, check), { numRuns: 25 });
+}, 120_000);
+
+test("numbers come back digit for digit, and times as bigints however small", async () => {
+  const dir = stores.newDir();
+  const huge = 123_456_789_012_345_678_901_234n;
+  const alloc = creation("a", { SourceIndex: 2n ** 63n - 1n, Job: aJob({ Opaque: { huge, tenth: 0.1, list: [1e21, -5] }, SubmitTime: 3n }) });
+  const state = aTaskState({ StartedAt: 0n, LastRestart: 9n, Events: [aTaskEvent("Started", { Time: 2n })] });
+  const handle = { run: 1, driver: { start: 2n ** 60n, pid: 5 }, hooksDone: [] };
+  await committed(dir, [
+    alloc,
+    transition("a", "main", state),
+    { kind: "alloc-observed", id: "a", patch: { DeploymentStatus: { Healthy: true, Timestamp: 4n, Canary: false, ModifyIndex: 0 } } },
+    { kind: "task-handle", allocId: "a", task: "main", handle },
+    { kind: "node", node: aNode() },
+    { kind: "eval", eval: anEval("e", { WaitUntil: 6n }) },
+  ]);
+  const store = await stores.open(dir);
+  expect(store.alloc("a")).toMatchObject({
+    SourceIndex: 2n ** 63n - 1n,
+    Job: { Opaque: { huge, tenth: 0.1, list: [1e21, -5] }, SubmitTime: 3n },
+    TaskStates: { main: state },
+    DeploymentStatus: { Timestamp: 4n },
+  });
+  expect(store.taskHandle("a", "main")).toEqual(handle);
+  expect(store.node()).toMatchObject({ StatusUpdatedAt: 7n, Drivers: { raw_exec: { UpdateTime: 5n } } });
+  expect(store.eval("e")?.WaitUntil).toBe(6n);
+  await stores.close(store);
+});
+
+test("event 11 is shown no more and still in the history", async () => {
+  const dir = stores.newDir();
+  const events = Array.from({ length: 11 }, (_, place) => aTaskEvent(`${place + 1}`, { Details: { a: "b" }, ExitCode: place }));
+  await committed(dir, [creation("a"), transition("a", "main", aTaskState({ Events: events }))]);
+  const store = await stores.open(dir);
+  expect(store.alloc("a")?.TaskStates?.main?.Events).toEqual(events.slice(1));
+  expect((await store.history({ allocId: "a", limit: 50 })).map(({ event }) => event)).toEqual(events);
+  await stores.close(store);
+});
+
+test("a long history is read in several pages", async () => {
+  const dir = stores.newDir();
+  const store = await stores.open(dir);
+  const events = Array.from({ length: 2_500 }, (_, place) => aTaskEvent(`${place}`));
+  await store.commit([creation("a"), transition("a", "main", aTaskState({ Events: events }))]);
+  const rows = await store.history({ after: 100, limit: 2_100 });
+  expect([rows.length, rows[0]?.seq, rows.at(-1)?.seq]).toEqual([2_100, 101, 2_200]);
+  expect(await store.history({ allocId: "a", task: "main", after: 2_499, limit: 5_000 })).toHaveLength(1);
+  await stores.close(store);
+});
+
+test("commits become visible in order while they share transactions", async () => {
+  const store = await stores.open(stores.newDir());
+  const seen: number[] = [];
+  store.watch.subscribe((_, index) => seen.push(index));
+  const indexes = await Promise.all(Array.from({ length: 500 }, (_, place) => store.commit([creation(`${place}`)])));
+  expect(seen).toEqual(indexes);
+  expect([...indexes].sort((a, b) => a - b)).toEqual(indexes);
+  expect(store.allocs()).toHaveLength(500);
+  await stores.close(store);
+});
+
+test("allocations of one version share one copy of the job, on disk and in memory, until the last is gone", async () => {
+  const dir = stores.newDir();
+  const Job = aJob({ Version: 1 });
+  await committed(dir, [creation("a", { Job }), creation("b", { Job }), creation("c", { Job: aJob({ Version: 2 }) })]);
+  expect(rowsOf(dir, "SELECT count(*) FROM job_copies")).toEqual([2]);
+  const store = await stores.open(dir);
+  expect(store.alloc("a")?.Job).toBe(store.alloc("b")?.Job);
+  await store.commit([{ kind: "alloc-delete", id: "a" }]);
+  await store.commit([{ kind: "alloc-desired", id: "c", patch: { Job: aJob({ Version: 3 }) } }]);
+  await stores.close(store);
+  expect(rowsOf(dir, "SELECT body ->> 'Version' FROM job_copies ORDER BY 1")).toEqual([1, 3]);
+  await committed(dir, [{ kind: "alloc-delete", id: "b" }, creation("d", { Job }), { kind: "alloc-delete", id: "d" }]);
+  expect(rowsOf(dir, "SELECT body ->> 'Version' FROM job_copies")).toEqual([3]);
+});
+
+test("a copy that goes and comes again within one transaction is there in the end", async () => {
+  const dir = stores.newDir();
+  const Job = aJob({ Version: 1 });
+  await committed(dir, [creation("a", { Job }), { kind: "alloc-delete", id: "a" }, creation("b", { Job })]);
+  const store = await stores.open(dir);
+  expect(store.allocs().map(({ ID, Job: copy }) => [ID, copy.Version])).toEqual([["b", 1]]);
+  await stores.close(store);
+});
+
+test("an id that is used again does not show the events of its earlier life", async () => {
+  const dir = stores.newDir();
+  const life = (Type: string): Change => transition("a", "main", aTaskState({ Events: [aTaskEvent(Type)] }));
+  const limits = { tombstones: 1 };
+  await committed(dir, [creation("a"), life("first"), { kind: "alloc-delete", id: "a" }], { limits });
+  await committed(dir, [creation("b"), { kind: "alloc-delete", id: "b" }, creation("a"), life("second")], { limits });
+  const store = await stores.open(dir);
+  expect(store.alloc("a")?.TaskStates?.main?.Events.map(({ Type }) => Type)).toEqual(["second"]);
+  expect((await store.history({ allocId: "a", limit: 9 })).map(({ event }) => event.Type)).toEqual(["first", "second"]);
+  await stores.close(store);
+});
+
+test("files are for their owner only", async () => {
+  const dir = stores.newDir();
+  const store = await stores.open(dir);
+  await store.commit([creation("a")]);
+  const modes = ["", "state.db", "state.db-wal", "state.db-shm", "lock.db", "lock.pid"].map((name) => statSync(join(dir, name)).mode & 0o777);
+  expect(modes).toEqual([0o700, 0o600, 0o600, 0o600, 0o600, 0o600]);
+  await stores.close(store);
+});
+
+test("a second opener is refused with the directory and the pid of the first, also after a look at the lock file", async () => {
+  const dir = stores.newDir();
+  const store = await stores.open(dir);
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const error = await stores.open(dir).catch((refusal: unknown) => refusal);
+    expect(error).toMatchObject({ name: "StoreOpenError", reason: "locked", path: dir });
+    expect((error as Error).message).toBe(`${dir} is in use by another allocd agent (pid ${process.pid}): stop it first or use another directory`);
+  }
+  await store.commit([creation("a")]);
+  await stores.close(store);
+  await committed(dir, [creation("b")]);
+});
+
+test("a database of a later version is refused and left as it is", async () => {
+  const dir = stores.newDir();
+  await committed(dir, []);
+  inDatabase(dir, (db) => db.pragma("user_version = 99"));
+  await expect(stores.open(dir)).rejects.toMatchObject({ reason: "newer", message: expect.stringContaining("is of version 99, written by a later allocd") });
+  expect(inDatabase(dir, (db) => db.pragma("user_version", { simple: true }))).toBe(99);
+});
+
+test("a file that is no database is refused by name and left as it is", async () => {
+  const dir = stores.newDir();
+  await committed(dir, []);
+  const path = join(dir, "state.db");
+  writeFileSync(path, "this is no database, however long one looks at it".repeat(100));
+  const before = readFileSync(path);
+  await expect(stores.open(dir)).rejects.toMatchObject({ name: "StoreOpenError", reason: "corrupt", path });
+  expect(readFileSync(path).equals(before)).toBe(true);
+});
+
+test("after an unclean end a damaged database is found at the start", async () => {
+  const dir = stores.newDir();
+  await committed(dir, Array.from({ length: 200 }, (_, place) => creation(`${place}`)));
+  const path = join(dir, "state.db");
+  inDatabase(dir, (db) => db.exec("UPDATE meta SET value = 0 WHERE key = 'clean'; PRAGMA wal_checkpoint(TRUNCATE)"));
+  const bytes = readFileSync(path);
+  // Pages in the middle, so that the schema can still be read.
+  bytes.fill(0xaa, 4_096 * 30, 4_096 * 40);
+  writeFileSync(path, bytes);
+  await expect(stores.open(dir)).rejects.toMatchObject({ reason: "corrupt", path, message: expect.stringContaining(path) });
+});
+
+test("a path that can not be a directory is refused by name", async () => {
+  const path = stores.newDir();
+  writeFileSync(path, "");
+  await expect(stores.open(join(path, "state"))).rejects.toBeInstanceOf(StoreOpenError);
+  await expect(stores.open(path)).rejects.toMatchObject({ reason: "unusable", message: expect.stringContaining(path) });
+});
+
+test("an older database in its directory continues far above what was handed out", async () => {
+  const dir = stores.newDir();
+  await committed(dir, [
+    creation("a"),
+    { kind: "job", job: aJob(), spec: true },
+    { kind: "eval", eval: anEval("e") },
+    { kind: "deployment", deployment: aDeployment("d") },
+    { kind: "node", node: aNode() },
+  ]);
+  const backup = readFileSync(join(dir, "state.db"));
+  await committed(dir, [creation("lost")]);
+  writeFileSync(join(dir, "state.db"), backup);
+  const store = await stores.open(dir);
+  const next = 7 + RESTORE_GAP;
+  expect([store.index, store.tableIndex("allocs"), store.alloc("lost")]).toEqual([next, next, undefined]);
+  const objects = [store.alloc("a"), store.job("default", "web"), store.eval("e"), store.deployment("d"), store.node()];
+  expect(objects.map((object) => object?.ModifyIndex)).toEqual(objects.map(() => next));
+  expect(objects.map((object) => object?.CreateIndex)).toEqual([2, 3, 4, 5, 6]);
+  expect(store.job("default", "web")?.SubmitTime).toBe(aJob().SubmitTime);
+  expect(await store.commit([creation("b")])).toBe(next + 1);
+  await stores.close(store);
+  const again = await stores.open(dir);
+  expect(again.index).toBe(next + 1);
+  await stores.close(again);
+});
+
+test("when the thread is gone, the agent is told and every commit is rejected", async () => {
+  const dir = stores.newDir();
+  let fatal: Error | undefined;
+  const store = await stores.open(dir, { workerUrl: stores.compiled.url("agent/store/testing/dying-worker.ts"), onFatal: (error) => (fatal = error) });
+  await expect(store.commit([creation("a")])).rejects.toThrow("the thread was told to die");
+  await expect(store.commit([creation("b")])).rejects.toThrow("the store is closed");
+  expect([fatal?.message, store.degraded]).toEqual(["the thread was told to die", "the thread was told to die"]);
+  await stores.close(store);
+});

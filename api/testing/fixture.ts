@@ -1,0 +1,99 @@
+import { Writable } from "node:stream";
+import pino from "pino";
+import { SystemClock } from "../../agent/clock.js";
+import { AllocdError } from "../../agent/errors.js";
+import { MemoryStore } from "../../agent/store/memory-store.js";
+import type { Change } from "../../agent/store/state-store.js";
+import type { AllocCommands, ApiDeps, JobCommands } from "../deps.js";
+import { type Api, createApi } from "../server.js";
+import { HttpClient } from "./http-client.js";
+
+export interface Fixture {
+  readonly api: Api;
+  readonly http: HttpClient;
+  readonly store: MemoryStore;
+  /** What the commands were called with, in order. */
+  readonly calls: readonly unknown[][];
+  /** Lines of the log. */
+  readonly logged: readonly string[];
+  commit(...changes: readonly Change[]): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A whole API on a port of its own, over a store in memory and commands that only note their calls. */
+export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Fixture> {
+  const clock = new SystemClock();
+  const logged: string[] = [];
+  const log = pino(
+    { level: "info" },
+    new Writable({
+      write(line: Buffer, _encoding, done) {
+        logged.push(line.toString());
+        done();
+      },
+    }),
+  );
+  const store = new MemoryStore({ clock, log });
+  const calls: unknown[][] = [];
+  const api = createApi({
+    store,
+    jobs: notedJobs(calls),
+    allocs: notedAllocs(calls),
+    agent: { version: "1.2.3", dataDir: "/var/lib/allocd" },
+    clock,
+    log,
+    ...overrides,
+  });
+  await new Promise<void>((resolve) => api.server.listen(0, "127.0.0.1", resolve));
+  return {
+    api,
+    http: new HttpClient(api.server),
+    store,
+    calls,
+    logged,
+    commit: (...changes) => store.commit(changes),
+    close: async () => {
+      await api.close();
+      await store.close();
+    },
+  };
+}
+
+function notedJobs(calls: unknown[][]): JobCommands {
+  const result = { EvalID: "5d61b586-2858-7846-d620-c338c16179cc", EvalCreateIndex: 7, JobModifyIndex: 6, Index: 7 };
+  return {
+    register: async (...args) => {
+      calls.push(["register", ...args]);
+      return { ...result, Warnings: "" };
+    },
+    deregister: async (...args) => {
+      calls.push(["deregister", ...args]);
+      if (args[1] === "unknown") throw new AllocdError("not-found", "job not found");
+      return result;
+    },
+    stopAlloc: async (...args) => {
+      calls.push(["stopAlloc", ...args]);
+      return result;
+    },
+    putAllocation: async (...args) => {
+      calls.push(["putAllocation", ...args]);
+      return { Index: 9 };
+    },
+    deleteAllocation: async (...args) => {
+      calls.push(["deleteAllocation", ...args]);
+      return { Index: 10 };
+    },
+  };
+}
+
+function notedAllocs(calls: unknown[][]): AllocCommands {
+  return {
+    restart: async (...args) => {
+      calls.push(["restart", ...args]);
+    },
+    signal: async (...args) => {
+      calls.push(["signal", ...args]);
+      if (args[1] === "SIGNOPE") throw new AllocdError("invalid", 'Signal: got "SIGNOPE", want the name of a signal');
+    },
+  };
+}
