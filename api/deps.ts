@@ -6,6 +6,7 @@ import type { Logger } from "../agent/log.js";
 import type { Job } from "../agent/model/job.js";
 import type { StateReader } from "../agent/store/state-store.js";
 import type { ApiOptions } from "./options.js";
+import type { StatsDeps } from "./routes/stats.js";
 
 /** Everything that the API needs of the agent, and no more. */
 export interface ApiDeps {
@@ -13,6 +14,7 @@ export interface ApiDeps {
   readonly jobs: JobCommands;
   readonly allocs: AllocCommands;
   readonly agent: AgentInfo;
+  readonly stats: StatsDeps["stats"];
   readonly clock: Clock;
   readonly log: Logger;
   /** Requests that come before wait for it: the agent listens before it has taken up what an earlier one left. */

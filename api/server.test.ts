@@ -25,6 +25,9 @@ const raw = (bytes: string): Promise<string> =>
     socket.on("error", reject);
   });
 
+const connectionsOf = (server: net.Server): Promise<number> =>
+  new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count))));
+
 describe("paths and methods", () => {
   test.each(["/v1/nope", "/nope", "/v1/allocations/", "/V1/allocations", "/v1", "/ui/x"])(
     "the unknown path %s is 404 without a body",
@@ -252,6 +255,30 @@ describe("connections", () => {
 });
 
 describe("closing", () => {
+  test("cuts terminals and half requests that are left after the grace", async () => {
+    const { http, api } = await start({
+      exec: { upgrade: (_request, socket) => socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n") },
+      options: { closeGraceMs: 50 },
+    });
+    const path = `/v1/client/allocation/${UNKNOWN_ID}/exec`;
+    const held = await Promise.all(
+      [
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+        "PUT /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",
+      ].map(
+        (bytes) =>
+          new Promise<net.Socket>((resolve) => {
+            const socket = net.connect(http.port, "127.0.0.1", () => socket.write(bytes, () => resolve(socket)));
+            socket.on("error", () => {});
+          }),
+      ),
+    );
+    while ((await connectionsOf(api.server)) < held.length) await new Promise(setImmediate);
+    await api.close();
+    expect(await connectionsOf(api.server)).toBe(0);
+    for (const socket of held) socket.destroy();
+  });
+
   test("ends what waits with what there is, and takes nothing new", async () => {
     const { http, api } = await start();
     const waiting = http.get("/v1/allocations?index=1000&wait=60s");

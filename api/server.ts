@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type Server } from "node:http";
+import type { Duplex } from "node:stream";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { AllocdError } from "../agent/errors.js";
 import { BlockingQueries } from "./blocking.js";
@@ -45,7 +46,11 @@ export function createApi(deps: ApiDeps): Api {
   server.on("request", (request, response) => {
     if (!connections.isRefused(request.socket)) app(request, response);
   });
+  const upgraded = new Set<Duplex>();
   server.on("upgrade", (request, socket, head) => {
+    // Node counts these as connections that are open, but forgets what they were.
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
     if (!connections.isRefused(request.socket)) handleUpgrade({ guard, exec: deps.exec, log: deps.log }, request, socket, head);
   });
   return {
@@ -53,7 +58,7 @@ export function createApi(deps: ApiDeps): Api {
     blockedQueries: () => blocking.waiting,
     close: () => {
       blocking.close();
-      return closeServer(server, options.closeGraceMs);
+      return closeServer(server, upgraded, options.closeGraceMs);
     },
   };
 }
@@ -90,9 +95,12 @@ function createApp(deps: ApiDeps, options: ApiOptions, guard: Guard, responder: 
   return app;
 }
 
-async function closeServer(server: Server, graceMs: number): Promise<void> {
+async function closeServer(server: Server, upgraded: ReadonlySet<Duplex>, graceMs: number): Promise<void> {
   if (!server.listening) return;
-  const grace = setTimeout(() => server.closeAllConnections(), graceMs);
+  const grace = setTimeout(() => {
+    server.closeAllConnections();
+    for (const socket of upgraded) socket.destroy();
+  }, graceMs);
   // A connection that answers at this moment becomes idle only later, and would be kept alive.
   const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
   await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import type { Server } from "node:http";
 import { join } from "node:path";
 import { pino } from "pino";
+import { AllocStats } from "../agent/allocs/alloc-stats.js";
 import { AllocSupervisor } from "../agent/allocs/alloc-supervisor.js";
 import { AllocFiles } from "../agent/allocs/fs/alloc-files.js";
 import { SystemClock } from "../agent/clock.js";
@@ -10,8 +11,10 @@ import { loadConfig } from "../agent/config/load.js";
 import type { Config } from "../agent/config/schema.js";
 import { JobService } from "../agent/jobs/job-service.js";
 import type { Logger } from "../agent/log.js";
-import { NodeRegistry } from "../agent/node/node-registry.js";
 import { MILLISECOND } from "../agent/model/units.js";
+import { HostStatsReader } from "../agent/node/host-stats.js";
+import { listeningPorts } from "../agent/node/listening-ports.js";
+import { NodeRegistry } from "../agent/node/node-registry.js";
 import { StoreOpenError } from "../agent/store/errors.js";
 import { SqliteStore } from "../agent/store/sqlite-store.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
@@ -90,7 +93,11 @@ async function start(config: Config, log: Logger, version: string, undo: Undo): 
     clock,
     log,
     dataDir,
-    options: { maxKillTimeoutNs: config.client.max_kill_timeout * MILLISECOND, envDenylist: config.client.env_denylist, hostEnv: process.env },
+    options: {
+      maxKillTimeoutNs: config.client.max_kill_timeout * MILLISECOND,
+      envDenylist: config.client.env_denylist,
+      hostEnv: process.env,
+    },
   });
   const { retention } = config;
   const jobs = new JobService({
@@ -98,7 +105,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo): 
     clock,
     log,
     node,
-    options: { maxTerminalAllocs: retention.terminal_allocations, maxDeployments: retention.deployments },
+    options: { maxTerminalAllocs: retention.terminal_allocations, maxDeployments: retention.deployments, listeningPorts },
   });
 
   let ready: () => void = () => {};
@@ -120,6 +127,9 @@ async function start(config: Config, log: Logger, version: string, undo: Undo): 
     log,
     options: { maxFollowers: config.http.max_log_followers },
   });
+  const coreMhz = (): number => node().Resources.CpuShares / Math.max(1, node().Resources.Cores);
+  const allocStats = new AllocStats({ runs: (id) => allocs.runs(id), coreMhz, clock });
+  const hostStats = new HostStatsReader({ clock, dataDir });
   const api = createApi({
     store,
     jobs,
@@ -127,6 +137,10 @@ async function start(config: Config, log: Logger, version: string, undo: Undo): 
     exec,
     fs: createFsRouter({ files, log }),
     agent: { version, dataDir },
+    stats: {
+      ofAllocation: (id, task) => allocStats.of(id, task),
+      ofHost: () => hostStats.read(),
+    },
     clock,
     log,
     ready: readiness,
@@ -156,7 +170,12 @@ async function openStore(config: Config, clock: SystemClock, log: Logger): Promi
   const dir = join(config.data_dir, "state");
   try {
     mkdirSync(config.data_dir, { recursive: true, mode: 0o711 });
-    return await SqliteStore.open({ dir, clock, log, limits: { historyRows: config.retention.history_rows, completedEvals: config.retention.terminal_evaluations } });
+    return await SqliteStore.open({
+      dir,
+      clock,
+      log,
+      limits: { historyRows: config.retention.history_rows, completedEvals: config.retention.terminal_evaluations },
+    });
   } catch (error) {
     if (error instanceof StoreOpenError || isFileError(error))
       throw new ConfigError(`data_dir: ${(error as Error).message}`, { cause: error });
@@ -211,11 +230,9 @@ function listen(server: Server, { bind_addr: host, port }: Config): Promise<stri
   });
 }
 
-function createLog(config: Config): Logger {
-  const options = { level: config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  // Written at once: the lines before a crash are the ones that are wanted.
-  return pino(options, pino.destination({ dest: 2, sync: true }));
-}
+/** Written at once: the lines before a crash are the ones that are wanted. */
+const createLog = ({ log: { level } }: Config): Logger =>
+  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
 
 const isFileError = (error: unknown): boolean =>
   typeof (error as NodeJS.ErrnoException).code === "string" && (error as NodeJS.ErrnoException).syscall !== undefined;

@@ -6,7 +6,11 @@ import { type ExecFlags, runExec } from "./exec.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
 
-const program = new Command("allocd").description("The agent of one worker host.").version(version).showHelpAfterError().enablePositionalOptions();
+const program = new Command("allocd")
+  .description("The agent of one worker host.")
+  .version(version)
+  .showHelpAfterError()
+  .enablePositionalOptions();
 
 program
   .command("agent")

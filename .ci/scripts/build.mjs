@@ -12,8 +12,8 @@ await main(() => {
   const started = new Date();
   for (const dir of [fresh, old]) rmSync(dir, { recursive: true, force: true });
   run(process.execPath, [join(top, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.json", "--outDir", fresh]);
-  for (const room of ["agent", "drivers", "api", "cli", "ui"]) {
-    if (existsSync(join(top, room))) cpSync(join(top, room), join(fresh, room), { recursive: true, filter: isAsset });
+  for (const room of ["agent", "drivers", "api", "cli"]) {
+    cpSync(join(top, room), join(fresh, room), { recursive: true, filter: isAsset });
   }
   // An agent that runs from dist has its files open and finds those it loads later under the same names.
   if (existsSync(dist)) renameSync(dist, old);

@@ -128,12 +128,16 @@ async function until(ms, attempt) {
   }
 }
 
-const inUse = () =>
-  new Promise((done) => {
+function inUse() {
+  return new Promise((done) => {
     const socket = connect(Number(given.port), host);
-    socket.once("connect", () => done(true)).once("error", () => done(false));
-    socket.once("connect", () => socket.destroy());
+    socket.once("connect", () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.once("error", () => done(false));
   });
+}
 
 /** A path as it is best read: from the working directory when it is below. */
 function shown(path) {

@@ -16,7 +16,18 @@ test("modes let the tasks of a group share, and keep to themselves what is their
   makeAllocDir(dataDir, id);
   makeTaskDir(taskDirs(dataDir, id, "t"), "t", null);
   expect((statSync(join(dataDir, "alloc")).mode & 0o7777).toString(8)).toBe("711");
-  const modes = { ".": "755", alloc: "1777", "alloc/logs": "755", "alloc/data": "1777", "alloc/tmp": "1777", t: "755", "t/local": "755", "t/secrets": "700", "t/private": "700", "t/tmp": "755" };
+  const modes = {
+    ".": "755",
+    alloc: "1777",
+    "alloc/logs": "755",
+    "alloc/data": "1777",
+    "alloc/tmp": "1777",
+    t: "755",
+    "t/local": "755",
+    "t/secrets": "700",
+    "t/private": "700",
+    "t/tmp": "755",
+  };
   for (const [path, wanted] of Object.entries(modes)) expect([path, mode(path)]).toEqual([path, wanted]);
 });
 

@@ -5,7 +5,7 @@ import type { TaskState } from "../model/task-state.js";
 import type { Change, NewTaskEvent, ObservedPatch, StateStore, StoredHandle } from "../store/state-store.js";
 
 /**
- * The only writer of an allocation's observed state. What is said within one turn becomes one change in the store, and
+ * The only writer of an allocation's observed state. What is said within one turn of the event loop becomes one change in the store, and
  * nobody waits for it but those who ask with `durable`.
  */
 export class AllocReport {
@@ -66,7 +66,8 @@ export class AllocReport {
   #schedule(): void {
     if (this.#isDirty) return;
     this.#isDirty = true;
-    queueMicrotask(() => this.#flush());
+    // A turn of the event loop, not a microtask: from Received to the eve of a start everything is one write then.
+    setImmediate(() => this.#flush());
   }
 
   #flush(): void {

@@ -151,6 +151,11 @@ export class AllocRunner {
     return task.run;
   }
 
+  /** The runs that are there now, by task. */
+  get runs(): ReadonlyMap<string, TaskRun> {
+    return new Map(this.#tasks.all.flatMap((task) => (task.run ? [[task.name, task.run] as const] : [])));
+  }
+
   /** Lets go of the tasks, which run on. Nothing is written from now on. */
   async detach(): Promise<void> {
     this.#detached.abort();

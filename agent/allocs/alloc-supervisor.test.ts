@@ -122,11 +122,12 @@ describe("the next agent", () => {
     rig.driver.onRecover = () => {
       if (++asked < 3) throw new Error("the shim does not answer");
     };
-    await rig.replaceAgent();
+    const replaced = rig.replaceAgent();
+    await settle();
     const signalled = rig.supervisor.signal(id, "SIGUSR1", "t");
     expect(rig.task(id, "t").State).toBe("running");
     await rig.clock.advance(2_000);
-    await signalled;
+    await Promise.all([replaced, signalled]);
     expect(rig.driver.last("t").signals).toEqual(["SIGUSR1"]);
     expect(asked).toBe(3);
   });

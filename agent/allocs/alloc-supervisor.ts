@@ -31,6 +31,8 @@ export interface AllocSupervisorDeps {
 const defaultOptions: TaskRunnerOptions = { maxKillTimeoutNs: 30 * SECOND, envDenylist: [], hostEnv: process.env, random: Math.random };
 /** How long the end of the agent waits for what is being written and started. */
 const stopDeadlineMs = 5_000;
+/** How long the start of the agent waits until it is known which tasks go on. */
+const restoreWaitMs = 2_000;
 const progressStep = 100;
 
 /**
@@ -50,8 +52,8 @@ export class AllocSupervisor {
   }
 
   /**
-   * Takes up what an earlier agent has left, and follows the store from now on. It does not wait for drivers: which tasks
-   * go on is known a little later, and orders to them wait for it.
+   * Takes up what an earlier agent has left, and follows the store from now on. For a driver that can not say which tasks
+   * go on it waits a moment only; orders to those tasks wait longer.
    */
   async start(): Promise<void> {
     const { store, log, dataDir } = this.#deps;
@@ -67,6 +69,9 @@ export class AllocSupervisor {
         if (count === restored.length || count % progressStep === 0) log.info(`restored ${count} of ${restored.length} allocations`);
       });
     }
+    const enough = new AbortController();
+    await Promise.race([Promise.all(restored.map((runner) => runner.recovered)), this.#deps.clock.sleep(restoreWaitMs, enough.signal)]);
+    enough.abort();
     await removeForgotten(dataDir, store).catch((error: unknown) => log.warn({ err: error }, "old directories could not be removed"));
   }
 
@@ -121,6 +126,11 @@ export class AllocSupervisor {
     if (runner) return runner.runOf(task);
     requireTask(alloc, task);
     throw noRun(task, (alloc.TaskStates?.[task]?.StartedAt ?? null) !== null);
+  }
+
+  /** The runs of an allocation's tasks that are there now, by task. */
+  runs(allocId: string): ReadonlyMap<string, TaskRun> {
+    return this.#runners.get(allocId)?.runs ?? new Map();
   }
 
   #alloc(id: string): Allocation {

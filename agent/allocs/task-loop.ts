@@ -79,6 +79,7 @@ export class TaskLoop {
     if (begun && !("end" in begun)) this.#run = begun;
     recovered();
     if (this.#record.state.State === "dead") return;
+    if (begun === null) await this.#restOfDelay();
     for (;;) {
       begun ??= await this.#launch();
       if (begun === null) return;
@@ -103,9 +104,13 @@ export class TaskLoop {
       }
       this.#cleanup = this.#discard(run, handle);
     }
-    const last = state.Events.at(-1);
-    if (last?.Type === "Restarting") await this.#restartDelay(Number(last.Time + BigInt(last.StartDelay) - this.#deps.clock.now()));
     return null;
+  }
+
+  /** Waits for what an earlier agent has left of the delay before a restart. */
+  async #restOfDelay(): Promise<void> {
+    const last = this.#record.state.Events.at(-1);
+    if (last?.Type === "Restarting") await this.#restartDelay(Number(last.Time + BigInt(last.StartDelay) - this.#deps.clock.now()));
   }
 
   /** Starts the next run once it is its turn. Null: the agent ends. */
@@ -138,6 +143,7 @@ export class TaskLoop {
     // The handle still says that the run is to be started: whoever comes next finds it.
     if (this.#requests.detached) return null;
     this.#run = run;
+    this.#deps.log.info({ run: this.#record.handle.run }, "task started");
     this.#record.apply({ events: [events.started], state: "running", handle: { ...this.#record.handle, driver: run.state } });
     return run;
   }
@@ -195,7 +201,7 @@ export class TaskLoop {
 
   /** Records the end of a run and what comes of it. @returns whether the task goes on, after its delay. */
   async #conclude(ended: Ended): Promise<boolean> {
-    const { placement, clock, options } = this.#deps;
+    const { placement, clock, options, log } = this.#deps;
     const { alloc, task } = placement();
     const { decision, reason, delay, tracker } = decideRestart({
       policy: task.RestartPolicy,
@@ -206,6 +212,7 @@ export class TaskLoop {
       random: options.random(),
     });
     this.#tracker = tracker;
+    log.info({ run: this.#record.handle.run, end: ended.end, decision, reason }, "task run ended");
     const made = [...ended.events];
     if (decision === "restart") made.push((at) => events.restarting(at, delay, reason));
     if (decision === "failed") made.push((at) => events.notRestarting(at, reason));

@@ -38,19 +38,17 @@ function number(text: string): number | bigint {
 
 /** Compact JSON set out over lines with four spaces, without touching a digit. Source: reference behaviour §1.6. */
 export function prettyJson(compact: string): string {
-  let out = "";
+  const out: string[] = [];
   let depth = 0;
-  const line = (): string => `\n${"    ".repeat(depth)}`;
+  let last = "";
   for (const [token] of compact.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},:]|[^[\]{},:"\s]+/g)) {
-    if (token === "{" || token === "[") {
-      depth++;
-      out += token + line();
-    } else if (token === "}" || token === "]") {
-      depth--;
-      const isEmpty = /[[{]\n *$/.test(out.slice(-4 * depth - 8));
-      out = isEmpty ? out.trimEnd() + token : out + line() + token;
-    } else if (token === ",") out += token + line();
-    else out += token === ":" ? ": " : token;
+    const ends = token === "}" || token === "]";
+    const isFirst = last === "{" || last === "[";
+    if (ends) depth--;
+    if (ends ? !isFirst : isFirst || last === ",") out.push("\n", "    ".repeat(depth));
+    out.push(token === ":" ? ": " : token);
+    if (token === "{" || token === "[") depth++;
+    last = token;
   }
-  return `${out}\n`;
+  return `${out.join("")}\n`;
 }

@@ -17,9 +17,22 @@ test("a name is known in any case, with or without SIG", () => {
   );
 });
 
-test.each(["", "SIG", "1", "9", "SIGNOPE", "HUP ", "SIGSIGHUP", "toString", "SIG__proto__", "constructor", null, undefined, 9, ["SIGHUP"], {}])(
-  "%p is none",
-  (given) => {
-    expect(parseSignal(given)).toBeUndefined();
-  },
-);
+test.each([
+  "",
+  "SIG",
+  "1",
+  "9",
+  "SIGNOPE",
+  "HUP ",
+  "SIGSIGHUP",
+  "toString",
+  "SIG__proto__",
+  "constructor",
+  null,
+  undefined,
+  9,
+  ["SIGHUP"],
+  {},
+])("%p is none", (given) => {
+  expect(parseSignal(given)).toBeUndefined();
+});

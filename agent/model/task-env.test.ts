@@ -34,7 +34,14 @@ function env({ tasks = { t: resources() }, ports = [], task = {}, job = {}, grou
     alloc: alloc as unknown as Allocation,
     group: { Name: "g", Meta: null, ...group } as unknown as TaskGroup,
     task: { Name: "t", Env: null, Meta: null, Resources: {}, ...task } as unknown as Task,
-    node: { ID: "n", Name: "host-1", Datacenter: "dc1", Attributes: { "kernel.name": "linux" }, Meta: {}, CgroupParent: "allocd.slice" } as unknown as Node,
+    node: {
+      ID: "n",
+      Name: "host-1",
+      Datacenter: "dc1",
+      Attributes: { "kernel.name": "linux" },
+      Meta: {},
+      CgroupParent: "allocd.slice",
+    } as unknown as Node,
     paths: { alloc: "/d/alloc", local: "/d/t/local", secrets: "/d/t/secrets" },
     hostEnv: {},
     denied: [],
@@ -91,17 +98,38 @@ test("ports of the group", () => {
 test("ports of single tasks: the own plainly, those of others by their task", () => {
   const network = (Value: number) => [{ IP: "10.0.0.5", ReservedPorts: [{ Label: "p", Value, To: 0 }], DynamicPorts: null }];
   const made = env({ tasks: { t: resources({ Networks: network(1) }), u: resources({ Networks: network(2) }) } });
-  expect(made).toMatchObject({ NOMAD_PORT_p: "1", NOMAD_ADDR_p: "10.0.0.5:1", NOMAD_PORT_u_p: "2", NOMAD_IP_u_p: "10.0.0.5", NOMAD_ADDR_u_p: "10.0.0.5:2" });
+  expect(made).toMatchObject({
+    NOMAD_PORT_p: "1",
+    NOMAD_ADDR_p: "10.0.0.5:1",
+    NOMAD_PORT_u_p: "2",
+    NOMAD_IP_u_p: "10.0.0.5",
+    NOMAD_ADDR_u_p: "10.0.0.5:2",
+  });
 });
 
 test("meta of job, group and task, the closer one wins, in both cases", () => {
-  const made = env({ job: { Meta: { a: "job", b: "job", "da-sh": "x" } }, group: { Meta: { b: "group", c: "group" } }, task: { Meta: { c: "${attr.kernel.name}" } } });
-  expect(made).toMatchObject({ NOMAD_META_a: "job", NOMAD_META_A: "job", NOMAD_META_b: "group", NOMAD_META_c: "linux", NOMAD_META_C: "linux", NOMAD_META_da_sh: "x", NOMAD_META_DA_SH: "x" });
+  const made = env({
+    job: { Meta: { a: "job", b: "job", "da-sh": "x" } },
+    group: { Meta: { b: "group", c: "group" } },
+    task: { Meta: { c: "${attr.kernel.name}" } },
+  });
+  expect(made).toMatchObject({
+    NOMAD_META_a: "job",
+    NOMAD_META_A: "job",
+    NOMAD_META_b: "group",
+    NOMAD_META_c: "linux",
+    NOMAD_META_C: "linux",
+    NOMAD_META_da_sh: "x",
+    NOMAD_META_DA_SH: "x",
+  });
 });
 
 test("the host's variables come last but for the task's own, and some never", () => {
   const hostEnv = { PATH: "/bin", NOMAD_DC: "other", VAULT_TOKEN: "s", AWS_X: "s", AWSX: "ok", GONE: undefined };
-  const made = env({ task: { Env: { MINE: "${PATH}:${NOMAD_META_nope}", PATH: "/mine:${PATH}" } }, input: { hostEnv, denied: ["VAULT_TOKEN", "AWS_*"] } });
+  const made = env({
+    task: { Env: { MINE: "${PATH}:${NOMAD_META_nope}", PATH: "/mine:${PATH}" } },
+    input: { hostEnv, denied: ["VAULT_TOKEN", "AWS_*"] },
+  });
   expect(made).toMatchObject({ NOMAD_DC: "dc1", AWSX: "ok", MINE: "/bin:${NOMAD_META_nope}", PATH: "/mine:/bin" });
   for (const name of ["VAULT_TOKEN", "AWS_X", "GONE"]) expect(made).not.toHaveProperty(name);
 });
@@ -115,8 +143,14 @@ test("the task's own variables do not depend on their order", () => {
 test("whatever a task sets is what it gets, when it refers to nothing", () => {
   const name = fc.stringMatching(/^[A-Z][A-Z0-9_]{0,8}$/).filter((n) => !n.startsWith("NOMAD_"));
   fc.assert(
-    fc.property(fc.dictionary(name, fc.string().filter((v) => !v.includes("${"))), (own) => {
-      expect(env({ task: { Env: own } })).toMatchObject(own);
-    }),
+    fc.property(
+      fc.dictionary(
+        name,
+        fc.string().filter((v) => !v.includes("${")),
+      ),
+      (own) => {
+        expect(env({ task: { Env: own } })).toMatchObject(own);
+      },
+    ),
   );
 });

@@ -3,10 +3,10 @@ import { CommitQueue, type StagedCommit } from "./commit-queue.js";
 import { DiskError } from "./errors.js";
 import { FailingStore } from "./failing-store.js";
 import { DEFAULT_STORE_LIMITS } from "./limits.js";
+import { Tables } from "./tables.js";
 import { creation } from "./testing/samples.js";
 import { StepClock } from "./testing/step-clock.js";
 import { silent } from "./testing/temporary-store.js";
-import { Tables } from "./tables.js";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const full = new AllocdError("degraded", "the state can not be written: database or disk is full");
@@ -99,7 +99,14 @@ describe("a disk that refuses writes", () => {
 
 describe("group commit", () => {
   const queueWith = (write: (batch: readonly StagedCommit[]) => Promise<void>): CommitQueue =>
-    new CommitQueue({ tables: new Tables(), write, published: () => {}, clock: new StepClock(), log: silent, limits: DEFAULT_STORE_LIMITS });
+    new CommitQueue({
+      tables: new Tables(),
+      write,
+      published: () => {},
+      clock: new StepClock(),
+      log: silent,
+      limits: DEFAULT_STORE_LIMITS,
+    });
 
   test("commits of one turn share a transaction, those that come meanwhile the next", async () => {
     const batches: (readonly number[])[] = [];
@@ -125,7 +132,8 @@ describe("group commit", () => {
 
   test("one commit that can not be written takes no other with it", async () => {
     const queue = queueWith(async (batch) => {
-      if (batch.some(({ effects }) => effects.some((effect) => effect.kind === "alloc" && effect.alloc.ID === "bad"))) throw new Error("no");
+      if (batch.some(({ effects }) => effects.some((effect) => effect.kind === "alloc" && effect.alloc.ID === "bad")))
+        throw new Error("no");
     });
     const outcomes = await Promise.allSettled(["a", "bad", "c"].map((id) => queue.commit([creation(id)], false)));
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);

@@ -5,8 +5,8 @@ import type { UnixNano } from "../model/units.js";
 import type { Effect } from "./effect.js";
 import { DiskError } from "./errors.js";
 import type { StoreLimits } from "./limits.js";
-import type { Change } from "./state-store.js";
 import { checkCreations, effectsOf } from "./stamping.js";
+import type { Change } from "./state-store.js";
 import { Tables } from "./tables.js";
 
 /** A commit whose effects are known, on its way to the disk. */

@@ -12,7 +12,7 @@ import type { EventRow, OpenArgs, Opened } from "./protocol.js";
 import { HistoryRetention } from "./retention.js";
 import { isDamage, isDiskFault } from "./sqlite-error.js";
 import type { HistoryQuery } from "./state-store.js";
-import { type Operation, type StatementName, type SqlValue, statements } from "./statements.js";
+import { type Operation, type SqlValue, type StatementName, statements } from "./statements.js";
 
 /** The index may run this far ahead of the high-water file before the file is written even while commits come without a pause. */
 const highWaterStep = 1_000;

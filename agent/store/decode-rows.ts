@@ -148,9 +148,7 @@ function decodeDeployment(body: string): Deployment {
 
 function decodeNode(body: string): Node {
   const node = parseJson(body) as Node;
-  const drivers = Object.entries(node.Drivers).map(
-    ([name, driver]) => [name, { ...driver, UpdateTime: time(driver.UpdateTime) }] as const,
-  );
+  const drivers = Object.entries(node.Drivers).map(([name, driver]) => [name, { ...driver, UpdateTime: time(driver.UpdateTime) }] as const);
   return { ...node, Drivers: Object.fromEntries(drivers), StatusUpdatedAt: time(node.StatusUpdatedAt) };
 }
 

@@ -28,7 +28,7 @@ class BatchEncoder {
       for (const effect of effects) {
         this.#effect(effect);
         const table = tableOf(effect);
-        if (table) tableIndexes.set(table, index);
+        if (table && table !== "deployments") tableIndexes.set(table, index);
       }
     }
     for (const [table, index] of tableIndexes) this.#add("putMeta", `index:${table}`, index);
@@ -44,14 +44,18 @@ class BatchEncoder {
   #effect(effect: Effect): void {
     switch (effect.kind) {
       case "alloc":
-        return this.#alloc(effect);
+        this.#alloc(effect);
+        return;
       case "alloc-delete":
         this.#add("dropAlloc", effect.alloc.ID);
-        return this.#dropJobCopy(effect.alloc);
+        this.#dropJobCopy(effect.alloc);
+        return;
       case "tombstone":
-        return this.#add("putTombstone", effect.id);
+        this.#add("putTombstone", effect.id);
+        return;
       case "tombstone-delete":
-        return this.#add("dropTombstone", effect.id);
+        this.#add("dropTombstone", effect.id);
+        return;
       case "job": {
         const { Namespace, ID, Version } = effect.job;
         this.#add("putJob", Namespace, ID, Version);
@@ -60,20 +64,27 @@ class BatchEncoder {
         return;
       }
       case "job-delete":
-        return this.#add("dropJob", effect.namespace, effect.id);
+        this.#add("dropJob", effect.namespace, effect.id);
+        return;
       case "eval":
-        return this.#add("putEval", effect.eval.ID, encodeJson(effect.eval));
+        this.#add("putEval", effect.eval.ID, encodeJson(effect.eval));
+        return;
       case "eval-delete":
-        return this.#add("dropEval", effect.id);
+        this.#add("dropEval", effect.id);
+        return;
       case "deployment":
-        return this.#add("putDeployment", effect.deployment.ID, encodeJson(effect.deployment));
+        this.#add("putDeployment", effect.deployment.ID, encodeJson(effect.deployment));
+        return;
       case "deployment-delete":
-        return this.#add("dropDeployment", effect.id);
+        this.#add("dropDeployment", effect.id);
+        return;
       case "node":
-        return this.#add("putNode", encodeJson(effect.node));
+        this.#add("putNode", encodeJson(effect.node));
+        return;
       case "task-handle":
-        if (effect.handle === null) return this.#add("dropTaskHandle", effect.allocId, effect.task);
-        return this.#add("putTaskHandle", effect.allocId, effect.task, encodeJson(effect.handle));
+        if (effect.handle === null) this.#add("dropTaskHandle", effect.allocId, effect.task);
+        else this.#add("putTaskHandle", effect.allocId, effect.task, encodeJson(effect.handle));
+        return;
     }
   }
 

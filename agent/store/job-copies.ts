@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { encodeJson } from "../model/json.js";
 import type { Job } from "../model/job.js";
+import { encodeJson } from "../model/json.js";
 
 export interface JobCopy {
   readonly digest: string;

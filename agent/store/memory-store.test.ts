@@ -1,7 +1,7 @@
 import { AllocdError } from "../errors.js";
 import { MemoryStore } from "./memory-store.js";
 import type { Change } from "./state-store.js";
-import { aDeployment, aJob, anEval, aNode, aTaskEvent, aTaskState, creation, transition } from "./testing/samples.js";
+import { aDeployment, aJob, aNode, anEval, aTaskEvent, aTaskState, creation, transition } from "./testing/samples.js";
 import { StepClock } from "./testing/step-clock.js";
 import { silent } from "./testing/temporary-store.js";
 
@@ -47,9 +47,20 @@ test("a new allocation is pending and carries the stamps of its commit", async (
 test("a desired change moves AllocModifyIndex, an observed one only ModifyIndex", async () => {
   const created = await store.commit([creation("a")]);
   const observed = await store.commit([{ kind: "alloc-observed", id: "a", patch: { ClientStatus: "running" } }]);
-  expect(store.alloc("a")).toMatchObject({ CreateIndex: created, ModifyIndex: observed, AllocModifyIndex: created, CreateTime: 1_001n, ModifyTime: 1_002n });
+  expect(store.alloc("a")).toMatchObject({
+    CreateIndex: created,
+    ModifyIndex: observed,
+    AllocModifyIndex: created,
+    CreateTime: 1_001n,
+    ModifyTime: 1_002n,
+  });
   const desired = await store.commit([{ kind: "alloc-desired", id: "a", patch: { DesiredStatus: "stop" } }]);
-  expect(store.alloc("a")).toMatchObject({ DesiredStatus: "stop", ClientStatus: "running", ModifyIndex: desired, AllocModifyIndex: desired });
+  expect(store.alloc("a")).toMatchObject({
+    DesiredStatus: "stop",
+    ClientStatus: "running",
+    ModifyIndex: desired,
+    AllocModifyIndex: desired,
+  });
 });
 
 test("a health of index 0 gets the index of its commit, any other keeps its own", async () => {
@@ -122,7 +133,9 @@ test("a removed allocation leaves a tombstone and no handle, and its id is refus
   expect(store.taskHandle("a", "t")?.run).toBe(1);
   await store.commit([{ kind: "alloc-delete", id: "a" }]);
   expect([store.alloc("a"), store.isTombstone("a"), store.taskHandle("a", "t")]).toEqual([undefined, true, undefined]);
-  await expect(store.commit([creation("a")])).rejects.toThrow(new AllocdError("conflict", "allocation a was removed and does not run again"));
+  await expect(store.commit([creation("a")])).rejects.toThrow(
+    new AllocdError("conflict", "allocation a was removed and does not run again"),
+  );
 });
 
 test("the oldest tombstone goes when there are too many", async () => {
@@ -174,7 +187,12 @@ test("a write of a task handle wakes nobody", async () => {
 
 test("the history is given in pages, by allocation and task", async () => {
   const events = ["1", "2", "3"].map((Type) => aTaskEvent(Type));
-  await store.commit([creation("a"), creation("b"), transition("a", "x", aTaskState({ Events: events })), transition("b", "x", aTaskState({ Events: events }))]);
+  await store.commit([
+    creation("a"),
+    creation("b"),
+    transition("a", "x", aTaskState({ Events: events })),
+    transition("b", "x", aTaskState({ Events: events })),
+  ]);
   const page = await store.history({ allocId: "b", task: "x", limit: 2 });
   expect(page.map(({ seq, event }) => [seq, event.Type])).toEqual([
     [4, "1"],

@@ -1,5 +1,5 @@
 import { AllocdError } from "../errors.js";
-import type { AllocDeploymentStatus, Allocation } from "../model/allocation.js";
+import type { Allocation, AllocDeploymentStatus } from "../model/allocation.js";
 import type { UnixNano } from "../model/units.js";
 import type { Effect } from "./effect.js";
 import type { StoreLimits } from "./limits.js";

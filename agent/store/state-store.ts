@@ -1,4 +1,4 @@
-import type { AllocDeploymentStatus, Allocation, AllocNetworkStatus, ClientStatus, DesiredAllocation } from "../model/allocation.js";
+import type { Allocation, AllocDeploymentStatus, AllocNetworkStatus, ClientStatus, DesiredAllocation } from "../model/allocation.js";
 import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";

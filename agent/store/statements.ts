@@ -11,7 +11,7 @@ export const statements = {
     ON CONFLICT (namespace, id, version) DO UPDATE SET body = excluded.body`,
   dropJobVersion: "DELETE FROM job_versions WHERE namespace = ? AND id = ? AND version = ?",
   putJobCopy: "INSERT INTO job_copies (digest, body) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
-  dropUnusedJobCopy: "DELETE FROM job_copies WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM allocs WHERE job_digest = ?1)",
+  dropUnusedJobCopy: "DELETE FROM job_copies WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM allocs WHERE job_digest = job_copies.digest)",
 
   putAlloc: `INSERT INTO allocs (id, create_index, create_time, alloc_modify_index, job_digest, body, events_after)
     VALUES (?, ?, ?, ?, ?, ?, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'task_events'), 0))
@@ -19,9 +19,11 @@ export const statements = {
   dropAlloc: "DELETE FROM allocs WHERE id = ?",
   putAllocStatus: `INSERT INTO alloc_status (alloc_id, modify_index, modify_time, body) VALUES (?, ?, ?, ?)
     ON CONFLICT (alloc_id) DO UPDATE SET modify_index = excluded.modify_index, modify_time = excluded.modify_time, body = excluded.body`,
-  putTaskState: "INSERT INTO task_states (alloc_id, task, body) VALUES (?, ?, ?) ON CONFLICT (alloc_id, task) DO UPDATE SET body = excluded.body",
+  putTaskState:
+    "INSERT INTO task_states (alloc_id, task, body) VALUES (?, ?, ?) ON CONFLICT (alloc_id, task) DO UPDATE SET body = excluded.body",
   addTaskEvent: "INSERT INTO task_events (alloc_id, task, run, time, type, body) VALUES (?, ?, ?, ?, ?, ?)",
-  putTaskHandle: "INSERT INTO task_handles (alloc_id, task, body) VALUES (?, ?, ?) ON CONFLICT (alloc_id, task) DO UPDATE SET body = excluded.body",
+  putTaskHandle:
+    "INSERT INTO task_handles (alloc_id, task, body) VALUES (?, ?, ?) ON CONFLICT (alloc_id, task) DO UPDATE SET body = excluded.body",
   dropTaskHandle: "DELETE FROM task_handles WHERE alloc_id = ? AND task = ?",
   putTombstone: "INSERT INTO tombstones (alloc_id) VALUES (?)",
   dropTombstone: "DELETE FROM tombstones WHERE alloc_id = ?",

@@ -125,10 +125,12 @@ export class Tables {
     if (table) this.#tableIndexes[table] = index;
     switch (effect.kind) {
       case "alloc":
-        return this.allocs.set(effect.alloc);
+        this.allocs.set(effect.alloc);
+        return;
       case "alloc-delete":
         this.#handles.delete(effect.alloc.ID);
-        return this.allocs.delete(effect.alloc.ID);
+        this.allocs.delete(effect.alloc.ID);
+        return;
       case "tombstone":
         this.#tombstones.add(effect.id);
         return;
@@ -137,23 +139,30 @@ export class Tables {
         return;
       case "job":
         this.#jobVersions.set(jobKey(effect.job.Namespace, effect.job.ID), effect.versions);
-        return this.jobs.set(effect.job);
+        this.jobs.set(effect.job);
+        return;
       case "job-delete":
         this.#jobVersions.delete(jobKey(effect.namespace, effect.id));
-        return this.jobs.delete(jobKey(effect.namespace, effect.id));
+        this.jobs.delete(jobKey(effect.namespace, effect.id));
+        return;
       case "eval":
-        return this.#putEval(effect.eval);
+        this.#putEval(effect.eval);
+        return;
       case "eval-delete":
-        return this.#dropEval(effect.id);
+        this.#dropEval(effect.id);
+        return;
       case "deployment":
-        return this.deployments.set(effect.deployment);
+        this.deployments.set(effect.deployment);
+        return;
       case "deployment-delete":
-        return this.deployments.delete(effect.id);
+        this.deployments.delete(effect.id);
+        return;
       case "node":
         this.#node = effect.node;
         return;
       case "task-handle":
-        return this.#putHandle(effect.allocId, effect.task, effect.handle);
+        this.#putHandle(effect.allocId, effect.task, effect.handle);
+        return;
     }
   }
 

@@ -165,9 +165,7 @@ test("whatever the query string, the answer is a list or a 400 that says why", a
   const values = fc.oneof(fc.string(), fc.constantFrom("true", "1", "", "-1", "3a", "JobID == x", "*", "1.2", "%zz", "%", "&", "=", "é"));
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(names, values, fc.boolean()), { maxLength: 4 }), async (parameters) => {
-      const query = parameters
-        .map(([name, value, bare]) => (bare ? name : `${name}=${encodeURIComponent(value.toWellFormed())}`))
-        .join("&");
+      const query = parameters.map(([name, value, bare]) => (bare ? name : `${name}=${encodeURIComponent(value)}`)).join("&");
       // A wait so that an index far ahead ends.
       const response = await fixture.http.get(`/v1/allocations?${query}&wait=1ms`);
       expect([200, 400]).toContain(response.status);

@@ -11,9 +11,10 @@ import { evaluationsRoutes } from "./evaluations.js";
 import { jobRoutes } from "./job.js";
 import { jobsRoutes } from "./jobs.js";
 import { nodesRoutes } from "./nodes.js";
+import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
 
-type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "allocs" | "agent"> & { readonly options: ApiOptions };
+type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "allocs" | "agent" | "stats"> & { readonly options: ApiOptions };
 
 /** Every endpoint. */
 export const allRoutes = (deps: RouteDeps): readonly Route[] => [
@@ -27,6 +28,7 @@ export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...nodesRoutes(deps),
   ...agentRoutes(deps),
   ...systemRoutes(deps),
+  ...statsRoutes(deps),
   ...nothingBelow("/v1/allocation/*rest", "/v1/client/allocation/*rest"),
 ];
 

@@ -115,8 +115,8 @@ describe("listing", () => {
 });
 
 describe("one job", () => {
-  test("is found by an id with slashes, spaces and dots", async () => {
-    const id = "team/a b.c";
+  test("is found by an id with slashes, percent signs and dots", async () => {
+    const id = "team/a%2F.b:c";
     await store(id);
     for (const below of ["", "/summary"]) expect((await fixture.http.get(`/v1/job/${encodeURIComponent(id)}${below}`)).status).toBe(200);
   });

@@ -1,7 +1,10 @@
+import { tmpdir } from "node:os";
 import { Writable } from "node:stream";
 import pino from "pino";
+import { AllocStats } from "../../agent/allocs/alloc-stats.js";
 import { SystemClock } from "../../agent/clock.js";
 import { AllocdError } from "../../agent/errors.js";
+import { HostStatsReader } from "../../agent/node/host-stats.js";
 import { MemoryStore } from "../../agent/store/memory-store.js";
 import type { Change } from "../../agent/store/state-store.js";
 import type { AllocCommands, ApiDeps, JobCommands } from "../deps.js";
@@ -40,6 +43,10 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Fixtur
     jobs: notedJobs(calls),
     allocs: notedAllocs(calls),
     agent: { version: "1.2.3", dataDir: "/var/lib/allocd" },
+    stats: {
+      ofAllocation: async (allocId, task) => new AllocStats({ runs: () => new Map(), coreMhz: () => 1_000, clock }).of(allocId, task),
+      ofHost: () => new HostStatsReader({ clock, dataDir: tmpdir() }).read(),
+    },
     clock,
     log,
     ...overrides,

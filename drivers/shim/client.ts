@@ -49,7 +49,8 @@ export class ShimClient {
   #closed = false;
   #nextId = 1;
   readonly #pending = new Map<number, Pending>();
-  readonly #exits = new Map<string, ((exit: RunExit) => void)[]>();
+  /** Runs of ours that were not released: how they ended, or who waits for it. */
+  readonly #runs = new Map<string, { exit?: RunExit; readonly waiting: ((exit: RunExit) => void)[] }>();
   readonly #sessions = new Map<string, SessionHandler>();
   #hello: ShimHello | undefined;
 
@@ -78,12 +79,15 @@ export class ShimClient {
   }
 
   async startRun(run: RunSpec): Promise<RunInfo> {
+    // Known before it is asked for: its end may come in one chunk with the reply.
+    this.#run(run.runId);
     return (await this.#request({ op: "run.start", run })) as RunInfo;
   }
 
-  /** Resolves when the run has ended, over deaths of the shim too. Ask `list` first for one that may have ended before. */
+  /** Resolves when the run has ended, over deaths of the shim too. Ask `list` first for one that an earlier agent started. */
   waitRun(runId: string): Promise<RunExit> {
-    return new Promise((resolve) => this.#exits.set(runId, [...(this.#exits.get(runId) ?? []), resolve]));
+    const run = this.#run(runId);
+    return run.exit ? Promise.resolve(run.exit) : new Promise((resolve) => run.waiting.push(resolve));
   }
 
   /** @returns whether the main process was there. */
@@ -97,7 +101,7 @@ export class ShimClient {
 
   async releaseRun(runId: string): Promise<void> {
     await this.#request({ op: "run.release", runId });
-    this.#exits.delete(runId);
+    this.#runs.delete(runId);
   }
 
   /** The handler is called until `exited`, which is last. */
@@ -175,10 +179,11 @@ export class ShimClient {
 
   /** What ended while no shim was there, or none was connected. */
   async #tellMissedExits(socket: Socket): Promise<void> {
-    if (this.#exits.size === 0) return;
+    const waited = [...this.#runs].filter(([, run]) => run.waiting.length > 0);
+    if (waited.length === 0) return;
     const { runs } = (await this.#send(socket, { op: "list" })) as ShimList;
     const known = new Map(runs.map((run) => [run.runId, run]));
-    for (const runId of [...this.#exits.keys()]) {
+    for (const [runId] of waited) {
       const run = known.get(runId);
       if (!run) this.#exited(runId, { exitCode: -1, signal: 0, oomKilled: false, error: "unknown: the records of the run are gone" });
       else if (run.exit) this.#exited(runId, run.exit);
@@ -228,10 +233,21 @@ export class ShimClient {
     }
   }
 
+  #run(runId: string): { exit?: RunExit; readonly waiting: ((exit: RunExit) => void)[] } {
+    let run = this.#runs.get(runId);
+    if (!run) {
+      run = { waiting: [] };
+      this.#runs.set(runId, run);
+    }
+    return run;
+  }
+
+  /** Runs that nobody here knows are another agent's, or released. */
   #exited(runId: string, exit: RunExit): void {
-    const waiting = this.#exits.get(runId) ?? [];
-    this.#exits.delete(runId);
-    for (const resolve of waiting) resolve(exit);
+    const run = this.#runs.get(runId);
+    if (!run) return;
+    run.exit = exit;
+    for (const resolve of run.waiting.splice(0)) resolve(exit);
   }
 
   #lost(): void {

@@ -1,3 +1,4 @@
+import { readSync } from "node:fs";
 import { Socket, type SocketConstructorOpts } from "node:net";
 import { ReadStream } from "node:tty";
 
@@ -24,9 +25,11 @@ export class OutputPump {
         if (!sink(bytes)) this.#socket.pause();
       });
     }
-    // A pty's master reports the last close of the terminal as EIO.
     this.#socket.on("error", () => this.#socket.destroy());
-    this.#socket.on("end", () => this.#socket.destroy());
+    this.#socket.on("end", () => {
+      if (kind === "pty") drainTerminal(fd, sink);
+      this.#socket.destroy();
+    });
     this.ended = new Promise((resolve) => this.#socket.once("close", () => resolve()));
   }
 
@@ -42,5 +45,17 @@ export class OutputPump {
   /** Gives up what may still come. */
   close(): void {
     this.#socket.destroy();
+  }
+}
+
+/**
+ * libuv takes a hangup after a short read for the end, but a read of a pty is short whenever it is above 4 KiB: what the
+ * kernel still holds would be lost (libuv's uv__stream_io; node-pty#72). It is read here until the kernel says EIO.
+ */
+function drainTerminal(master: number, sink: Sink): void {
+  try {
+    for (let length = readSync(master, chunk); length > 0; length = readSync(master, chunk)) sink(chunk.subarray(0, length));
+  } catch {
+    // EIO: the terminal is closed and empty.
   }
 }

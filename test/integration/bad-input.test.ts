@@ -4,7 +4,7 @@ import { job, shell } from "../support/jobs.js";
 import { scenario } from "../support/scenario.js";
 
 const unknown = "3fa85f64-5717-4562-b3fc-2c963f66afa6";
-const good = () => job("bad", [shell("t", "true")]);
+const good = () => job("bad", [shell("t", "true")], { Type: "batch" });
 
 /** A good job with one member replaced, by its path. */
 function broken(path: readonly (string | number)[], value: unknown): unknown {
@@ -37,7 +37,7 @@ const mistakes: readonly (readonly [string, string, string, unknown, readonly Re
   ["a task without a driver", "PUT", "/v1/jobs", broken([...task, "Driver"], undefined), [/[Dd]river/]],
   ["a count of -1", "PUT", "/v1/jobs", broken([...group, "Count"], -1), [/[Cc]ount/, /-1/]],
   ["a count of a half", "PUT", "/v1/jobs", broken([...group, "Count"], 0.5), [/Count/, /0\.5/]],
-  ["a body of 50 MB", "PUT", "/v1/jobs", JSON.stringify({ Job: { ID: "x".repeat(50_000_000) } }), [/large|size|limit/i]],
+  ["a body of 50 MB", "PUT", "/v1/jobs", JSON.stringify({ Job: { ID: "x".repeat(50_000_000) } }), [/50000017 bytes/]],
   ["an id that is no UUID", "GET", "/v1/allocation/not-a-uuid", undefined, [/./]],
   ["an id that is no UUID, stopped", "POST", "/v1/allocation/foo/stop", undefined, [/./]],
   ["an id that is no UUID, put", "PUT", "/v1/allocation/foo", { ID: "foo" }, [/./]],
@@ -45,8 +45,8 @@ const mistakes: readonly (readonly [string, string, string, unknown, readonly Re
     "an allocation whose id is not the path's",
     "PUT",
     `/v1/allocation/${unknown}`,
-    { ID: unknown.replace("3", "4"), AllocModifyIndex: 1 },
-    [/ID/],
+    { ID: unknown.replace("3", "4"), AllocModifyIndex: 1, Name: "bad.g[0]", TaskGroup: "g", JobID: "bad", Job: good() },
+    [/ID/, /4fa85f64/],
   ],
   ["an allocation without its job", "PUT", `/v1/allocation/${unknown}`, { ID: unknown, AllocModifyIndex: 1 }, [/Job/]],
   ["an odd prefix", "GET", "/v1/allocations?prefix=abc", undefined, [/even length/]],

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { environment, freePort, runToEnd, top } from "../support/command.js";
+import { allocd, environment, freePort, runToEnd, top } from "../support/command.js";
 import { isAlive, processesAbout } from "../support/host.js";
 import { ask } from "../support/http.js";
 import { leftOnHost } from "../support/leaks.js";
@@ -37,18 +37,30 @@ function npmStart(port: number) {
       text += data;
     });
   }
-  const ended = new Promise<number | null>((done) => child.once("close", done));
-  return { said: () => text, interrupt: () => child.kill("SIGINT"), ended };
+  let code: number | null | undefined;
+  const ended = new Promise<number | null>((done) => child.once("close", done)).then((value) => {
+    code = value;
+    return value;
+  });
+  /** Waits for a text. @returns what the pattern's group has, or all of it. */
+  const says = async (pattern: RegExp): Promise<string> => {
+    const found = await waitFor(`${pattern}`, () => pattern.exec(text) ?? code !== undefined, 30_000).catch(() => true);
+    if (typeof found === "boolean")
+      throw new Error(`the script ${code === undefined ? "goes on" : "has ended"} without ${pattern}:\n${text}`);
+    return found[1] ?? found[0];
+  };
+  return { said: () => text, says, interrupt: () => child.kill("SIGINT"), ended };
 }
 
 test("the example is started once, goes on without the agent, and is found again", async () => {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const first = npmStart(port);
-  const id = await waitFor("the greeting", () => /runs as allocation ([0-9a-f-]{36})/.exec(first.said())?.[1], 30_000);
-  await waitFor("the whole greeting", () => first.said().includes("Ctrl-C"));
+  const id = await first.says(/runs as allocation ([0-9a-f-]{36})/);
+  await first.says(/Ctrl-C/);
   expect(first.said()).toContain(`/v1/client/fs/logs/${id}`);
-  expect(first.said()).toContain(`exec ${id}`);
+  const beside = (await first.says(/bin\/allocd (exec .*) \/bin\/sh/)).split(" ");
+  expect(await runToEnd(allocd, [...beside, "/bin/echo", "inside"])).toMatchObject({ code: 0, stdout: "inside\n" });
   expect(first.said()).toContain("curl -X DELETE");
   const log = `${url}/v1/client/fs/logs/${id}?task=hello&type=stdout&plain=true`;
   const pid = Number(await waitFor("the example to speak", async () => /process (\d+)/.exec((await ask(log, "GET")).text)?.[1]));
@@ -60,7 +72,7 @@ test("the example is started once, goes on without the agent, and is found again
   expect(isAlive(pid)).toBe(true);
 
   const second = npmStart(port);
-  await waitFor("the greeting", () => second.said().includes(`runs as allocation ${id}`), 30_000);
+  await second.says(new RegExp(`runs as allocation ${id}`));
   expect(isAlive(pid)).toBe(true);
   expect((await ask(`${url}/v1/job/hello/allocations`, "GET")).json).toHaveLength(1);
 
@@ -71,7 +83,7 @@ test("the example is started once, goes on without the agent, and is found again
   expect(second.said()).toContain("No task was running");
 
   const third = npmStart(port);
-  await waitFor("word of the stopped example", () => third.said().includes("was stopped earlier"), 30_000);
+  await third.says(/was stopped earlier/);
   third.interrupt();
   expect(await third.ended).toBe(0);
   for (const { pid: shim } of processesAbout(root).filter(({ command }) => /\bshim\b/.test(command))) process.kill(shim, "SIGTERM");

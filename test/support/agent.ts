@@ -149,16 +149,14 @@ export class TestAgent {
 
   async #until<T>(path: string, what: string, wanted: (value: T) => boolean, ms = 20_000): Promise<T> {
     let index = "1";
-    let last: unknown;
     // Each round waits for a change, so that nothing is asked in a hurry; the second bounds what a lost wake costs.
     return waitFor(
-      `${what}`,
+      what,
       async () => {
         const answer = expectOk(await this.get(`${path}?index=${index}&wait=1s`), `GET ${path}`);
         index = String(answer.headers["x-nomad-index"] ?? "1");
-        last = answer.json;
         if (wanted(answer.json as T)) return { value: answer.json as T };
-        throw new Error(`last seen ${JSON.stringify(last).slice(0, 2000)}`);
+        throw new Error(`last seen ${JSON.stringify([answer.json].flat().map(brief))}`);
       },
       ms,
     ).then(({ value }) => value);
@@ -212,6 +210,18 @@ export class TestAgent {
     rmSync(this.root, { recursive: true, force: true });
   }
 }
+
+/** What of an allocation tells why it is not as it should be. */
+const brief = ({ Name, ClientStatus, ClientDescription, DesiredStatus, TaskStates }: Json): unknown => [
+  Name,
+  DesiredStatus,
+  ClientStatus,
+  ClientDescription,
+  Object.entries(TaskStates ?? {}).map(([task, state]) => [
+    task,
+    ...(state as Json).Events.map((event: Json) => event.DisplayMessage || event.Type),
+  ]),
+];
 
 function expectOk(answer: Answer, what: string): Answer {
   if (answer.status !== 200) throw new Error(`${what}: ${answer.status} ${answer.text}`);

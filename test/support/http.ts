@@ -15,29 +15,33 @@ export interface AskOptions {
   readonly ms?: number;
 }
 
-/** One request on a connection of its own. A string or Buffer body is sent as it is, anything else as JSON. Never rejects for an HTTP status. */
+/**
+ * One request on a connection of its own. A string or Buffer body is sent as it is, anything else as JSON.
+ *
+ * @returns the answer, whatever its status: also one that comes before the body was sent whole.
+ */
 export function ask(url: string, method: string, options: AskOptions = {}): Promise<Answer> {
-  const { body, headers = {}, ms = 60_000 } = options;
+  const { body, ms = 60_000 } = options;
   const payload = body === undefined || typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  // Kept alive until we have read the answer: a connection that the other side closes with our body unread may lose it.
+  const headers = {
+    connection: "keep-alive",
+    ...options.headers,
+    ...(payload === undefined ? {} : { "content-length": Buffer.byteLength(payload) }),
+  };
   return new Promise((resolve, reject) => {
-    let answered = false;
-    const outgoing = request(
-      url,
-      { method, agent: false, headers: { ...headers, ...(payload === undefined ? {} : { "content-length": Buffer.byteLength(payload) }) } },
-      (incoming) => {
-        answered = true;
-        const parts: Buffer[] = [];
-        incoming.on("data", (part: Buffer) => parts.push(part));
-        incoming.on("error", reject);
-        incoming.on("end", () => {
-          const text = Buffer.concat(parts).toString("utf8");
-          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json: parse(text) });
-        });
-      },
-    );
+    const outgoing = request(url, { method, agent: false, headers }, (incoming) => {
+      const parts: Buffer[] = [];
+      incoming.on("data", (part: Buffer) => parts.push(part));
+      incoming.on("error", reject);
+      incoming.on("end", () => {
+        const text = Buffer.concat(parts).toString("utf8");
+        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json: parse(text) });
+        outgoing.destroy();
+      });
+    });
     outgoing.setTimeout(ms, () => outgoing.destroy(new Error(`${method} ${url}: no answer in ${ms} ms`)));
-    // A body that is refused before it was sent whole breaks the sending; the answer counts.
-    outgoing.on("error", (error) => (answered ? undefined : reject(error)));
+    outgoing.on("error", reject);
     outgoing.end(payload);
   });
 }

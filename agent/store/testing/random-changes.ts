@@ -4,14 +4,19 @@ import { MAX_TASK_EVENTS, type TaskState } from "../../model/task-state.js";
 import type { Change, StateReader } from "../state-store.js";
 import { aDeployment, aJob, aNode, anAlloc, anEval, aTaskEvent, aTaskState } from "./samples.js";
 
-/**
- * Changes as the agent's parts make them, of few objects so that they meet. Made of a reader, since a writer of task
- * states goes on from what is there.
- */
-export type RandomChange = (reader: StateReader) => Change;
+/** A change as the agent's parts make it, of few objects so that changes meet. */
+export interface RandomChange {
+  /** True when it goes on from what is there: its one writer waits for its own changes before it makes the next. */
+  readonly afterAllBefore: boolean;
+  make(reader: StateReader): Change;
+}
+
+const fixed = (change: Change): RandomChange => ({ afterAllBefore: false, make: () => change });
+const after = (make: (reader: StateReader) => Change): RandomChange => ({ afterAllBefore: true, make });
 
 const name = fc.constantFrom("a", "b", "c");
 const jobId = fc.constantFrom("web", "db", "größe/1");
+const task = fc.constantFrom("main", "sidecar");
 const version = fc.nat(9);
 const time = fc.oneof(fc.bigInt(0n, 5n), fc.bigInt(10n ** 18n, 2n * 10n ** 18n));
 const maybeTime = fc.option(time, { nil: null });
@@ -26,30 +31,30 @@ const json = fc.letrec((tie) => ({
     fc.bigInt(2n ** 53n, 2n ** 70n),
     fc.double({ noNaN: true, noDefaultInfinity: true, noInteger: true, max: 1e15, min: -1e15 }),
     fc.array(tie("value"), { maxLength: 3 }),
-    fc.dictionary(fc.string({ minLength: 1 }).filter((key) => key !== "__proto__"), tie("value"), { maxKeys: 3, noNullPrototype: true }),
+    fc.dictionary(
+      fc.string({ minLength: 1 }).filter((key) => key !== "__proto__"),
+      tie("value"),
+      { maxKeys: 3, noNullPrototype: true },
+    ),
   ),
 })).value;
 
-const job = fc
-  .record({ ID: jobId, Version: version, SubmitTime: time, Stop: fc.boolean(), Opaque: json })
-  .map((members) => aJob(members));
+const job = fc.record({ ID: jobId, Version: version, SubmitTime: time, Stop: fc.boolean(), Opaque: json }).map((members) => aJob(members));
 
-const desired: fc.Arbitrary<Partial<DesiredAllocation>> = fc
-  .record(
-    {
-      EvalID: name,
-      JobID: jobId,
-      DesiredStatus: fc.constantFrom("run" as const, "stop" as const),
-      SourceIndex: fc.oneof(fc.nat(), fc.bigInt(2n ** 53n, 2n ** 63n)),
-      Job: job,
-      RescheduleTracker: fc.record({
-        Events: fc.array(fc.record({ RescheduleTime: time, PrevAllocID: name, PrevNodeID: name, Delay: fc.nat() }), { maxLength: 2 }),
-        LastReschedule: fc.constant("ok"),
-      }),
-    },
-    { requiredKeys: [] },
-  )
-  .map((members) => members);
+const desired: fc.Arbitrary<Partial<DesiredAllocation>> = fc.record(
+  {
+    EvalID: name,
+    JobID: jobId,
+    DesiredStatus: fc.constantFrom("run" as const, "stop" as const),
+    SourceIndex: fc.oneof(fc.nat(), fc.bigInt(2n ** 53n, 2n ** 63n)),
+    Job: job,
+    RescheduleTracker: fc.record({
+      Events: fc.array(fc.record({ RescheduleTime: time, PrevAllocID: name, PrevNodeID: name, Delay: fc.nat() }), { maxLength: 2 }),
+      LastReschedule: fc.constant("ok"),
+    }),
+  },
+  { requiredKeys: [] },
+);
 
 const eventMembers = fc.record(
   { Time: time, Message: fc.string(), ExitCode: fc.nat(255), FailsTask: fc.boolean(), Details: fc.dictionary(name, fc.string()) },
@@ -59,63 +64,83 @@ const eventMembers = fc.record(
 const observed = fc
   .record({
     id: name,
-    task: fc.constantFrom("main", "sidecar"),
-    state: fc.record({ State: fc.constantFrom("pending" as const, "running" as const, "dead" as const), StartedAt: maybeTime, LastRestart: maybeTime }),
+    task,
+    state: fc.record({
+      State: fc.constantFrom("pending" as const, "running" as const, "dead" as const),
+      StartedAt: maybeTime,
+      LastRestart: maybeTime,
+    }),
     events: fc.array(eventMembers, { maxLength: 7 }),
     Healthy: fc.option(fc.boolean(), { nil: null }),
     Timestamp: maybeTime,
   })
-  .map(({ id, task, state, events, Healthy, Timestamp }): RandomChange => (reader) => {
-    const before: TaskState = reader.alloc(id)?.TaskStates?.[task] ?? aTaskState();
-    const news = events.map((members) => aTaskEvent("Driver", members));
-    const Events = [...before.Events, ...news].slice(-MAX_TASK_EVENTS);
-    return {
-      kind: "alloc-observed",
-      id,
-      patch: {
-        ClientStatus: state.State === "dead" ? "complete" : "running",
-        DeploymentStatus: { Healthy, Timestamp, Canary: false, ModifyIndex: 0 },
-        TaskStates: { [task]: { ...before, ...state, Events } },
-        events: news.map((event) => ({ task, run: 1, event })),
-      },
-    };
-  });
+  .map(({ id, task, state, events, Healthy, Timestamp }) =>
+    after((reader) => {
+      const before: TaskState = reader.alloc(id)?.TaskStates?.[task] ?? aTaskState();
+      const news = events.map((members) => aTaskEvent("Driver", members));
+      const Events = [...before.Events, ...news].slice(-MAX_TASK_EVENTS);
+      return {
+        kind: "alloc-observed",
+        id,
+        patch: {
+          ClientStatus: state.State === "dead" ? "complete" : "running",
+          DeploymentStatus: { Healthy, Timestamp, Canary: false, ModifyIndex: 0 },
+          TaskStates: { [task]: { ...before, ...state, Events } },
+          events: news.map((event) => ({ task, run: 1, event })),
+        },
+      };
+    }),
+  );
 
 const evaluation = fc
-  .record({ ID: fc.constantFrom("e1", "e2", "e3", "e4", "e5", "e6"), JobID: jobId, Status: fc.constantFrom("pending" as const, "complete" as const), WaitUntil: maybeTime })
+  .record({
+    ID: fc.constantFrom("e1", "e2", "e3", "e4", "e5", "e6"),
+    JobID: jobId,
+    Status: fc.constantFrom("pending" as const, "complete" as const),
+    WaitUntil: maybeTime,
+  })
   .map(({ ID, ...members }) => anEval(ID, members));
 
-const fixed = (change: Change): RandomChange => () => change;
-
-export const randomChange: fc.Arbitrary<RandomChange> = fc.oneof(
-  fc.tuple(name, desired).map(([id, members]): RandomChange => (reader) => {
-    const alloc = anAlloc(id, members);
+const creationOrChange = fc.tuple(name, desired).map(([id, members]) =>
+  after((reader) => {
     // An id that is there or was removed is refused, which is a test of its own.
     if (reader.alloc(id) || reader.isTombstone(id)) return { kind: "alloc-desired", id, patch: members };
-    return { kind: "alloc-create", alloc };
+    return { kind: "alloc-create", alloc: anAlloc(id, members) };
   }),
-  observed,
-  observed,
-  name.map((id): RandomChange => (reader) => {
+);
+
+const stopOrDelete = name.map((id) =>
+  after((reader) => {
     const alloc = reader.alloc(id);
-    return alloc && isClientTerminal(alloc) ? { kind: "alloc-delete", id } : { kind: "alloc-desired", id, patch: { DesiredStatus: "stop" } };
+    return alloc && isClientTerminal(alloc)
+      ? { kind: "alloc-delete", id }
+      : { kind: "alloc-desired", id, patch: { DesiredStatus: "stop" } };
   }),
+);
+
+const deployment = fc.record({ ID: name, JobID: jobId, RequireProgressBy: maybeTime }).map(({ ID, JobID, RequireProgressBy }) => {
+  const group = { AutoRevert: false, AutoPromote: false, ProgressDeadline: 5, Promoted: false, PlacedCanaries: null };
+  const counts = { DesiredCanaries: 0, DesiredTotal: 1, PlacedAllocs: 0, HealthyAllocs: 0, UnhealthyAllocs: 0 };
+  return aDeployment(ID, { JobID, TaskGroups: { g: { ...group, ...counts, RequireProgressBy } } });
+});
+
+const handle = fc.record({
+  run: fc.nat(),
+  driver: fc.option(fc.dictionary(name, json, { noNullPrototype: true }), { nil: null }),
+  hooksDone: fc.constant(["dirs"]),
+});
+
+export const randomChange: fc.Arbitrary<RandomChange> = fc.oneof(
+  { weight: 4, arbitrary: creationOrChange },
+  { weight: 5, arbitrary: observed },
+  stopOrDelete,
   fc.tuple(job, fc.boolean()).map(([of, spec]) => fixed({ kind: "job", job: of, spec })),
   jobId.map((id) => fixed({ kind: "job-delete", namespace: "default", id })),
   evaluation.map((of) => fixed({ kind: "eval", eval: of })),
-  fc.constantFrom("e1", "e2").map((id) => fixed({ kind: "eval-delete", id })),
-  fc.record({ ID: name, JobID: jobId, RequireProgressBy: maybeTime }).map(({ ID, JobID, RequireProgressBy }) => {
-    const group = { AutoRevert: false, AutoPromote: false, ProgressDeadline: 5, Promoted: false, PlacedCanaries: null };
-    const counts = { DesiredCanaries: 0, DesiredTotal: 1, PlacedAllocs: 0, HealthyAllocs: 0, UnhealthyAllocs: 0 };
-    return fixed({
-      kind: "deployment",
-      deployment: aDeployment(ID, { JobID, TaskGroups: { g: { ...group, ...counts, RequireProgressBy } } }),
-    });
-  }),
+  evaluation.map(({ ID }) => fixed({ kind: "eval-delete", id: ID })),
+  deployment.map((of) => fixed({ kind: "deployment", deployment: of })),
   name.map((id) => fixed({ kind: "deployment-delete", id })),
   time.map((StatusUpdatedAt) => fixed({ kind: "node", node: aNode({ StatusUpdatedAt }) })),
-  fc
-    .record({ allocId: name, task: fc.constantFrom("main", "sidecar"), run: fc.nat(), driver: fc.option(fc.dictionary(name, json, { noNullPrototype: true }), { nil: null }) })
-    .map(({ allocId, task, run, driver }) => fixed({ kind: "task-handle", allocId, task, handle: { run, driver, hooksDone: ["dirs"] } })),
-  name.map((allocId) => fixed({ kind: "task-handle", allocId, task: "main", handle: null })),
+  fc.tuple(name, task, handle).map(([allocId, of, value]) => fixed({ kind: "task-handle", allocId, task: of, handle: value })),
+  fc.tuple(name, task).map(([allocId, of]) => fixed({ kind: "task-handle", allocId, task: of, handle: null })),
 );

@@ -27,13 +27,17 @@ export class TemporaryStores {
     return store;
   }
 
+  opened(): readonly SqliteStore[] {
+    return [...this.#open];
+  }
+
   async close(store: SqliteStore): Promise<void> {
     this.#open.delete(store);
     await store.close();
   }
 
   async remove(): Promise<void> {
-    for (const store of [...this.#open]) await this.close(store);
+    for (const store of this.opened()) await this.close(store);
     rmSync(this.#root, { recursive: true, force: true });
     this.compiled.remove();
   }
