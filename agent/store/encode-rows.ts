@@ -28,7 +28,7 @@ class BatchEncoder {
       for (const effect of effects) {
         this.#effect(effect);
         const table = tableOf(effect);
-        if (table && table !== "deployments") tableIndexes.set(table, index);
+        if (table) tableIndexes.set(table, index);
       }
     }
     for (const [table, index] of tableIndexes) this.#add("putMeta", `index:${table}`, index);
@@ -54,7 +54,6 @@ class BatchEncoder {
         this.#add("putTombstone", effect.id);
         return;
       case "tombstone-delete":
-        this.#add("dropTombstone", effect.id);
         return;
       case "job": {
         const { Namespace, ID, Version } = effect.job;

@@ -98,8 +98,8 @@ export class GroupedMap<T extends Created, Group extends string> {
     for (const [group, nameOf] of this.#groupings) {
       const name = nameOf(item);
       if (before && nameOf(before) !== name) this.#leave(group, nameOf(before), key);
-      let members = this.#groups[group].get(name);
-      if (!members) this.#groups[group].set(name, (members = new OrderedMap()));
+      const members = this.#groups[group].get(name) ?? new OrderedMap<T>();
+      this.#groups[group].set(name, members);
       members.set(key, item);
     }
   }

@@ -39,7 +39,7 @@ async function committed(dir: string, changes: readonly Change[], options: Parti
 }
 
 test("a store that is opened again has what the closed one had, after any changes", async () => {
-  const limits = { jobVersions: 3, completedEvals: 2, tombstones: 1, historyRows: 1_000 };
+  const limits = { jobVersions: 2, completedEvals: 2, tombstones: 1, historyRows: 1_000 };
   const clock = new StepClock();
   const steps = fc.array(fc.record({ change: randomChange, reopen: fc.nat(25).map((chance) => chance === 0) }), {
     maxLength: 60,

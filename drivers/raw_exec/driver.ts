@@ -32,6 +32,7 @@ export class RawExecDriver implements Driver {
   readonly name = "raw_exec";
   readonly #shim: ShimClient;
   readonly #options: RawExecOptions;
+  #listing: Promise<ReadonlyMap<string, RunInfo>> | undefined;
 
   constructor(shim: ShimClient, options: RawExecOptions) {
     this.#shim = shim;
@@ -78,14 +79,24 @@ export class RawExecDriver implements Driver {
   }
 
   async recover(state: DriverState, spec: TaskSpec): Promise<Recovery> {
-    const { runs } = await this.#shim.list();
-    const info = runs.find((run) => run.runId === spec.runId);
+    const info = (await this.#runs()).get(spec.runId);
     if (!info) {
       const restarted = state.bootId !== this.#shim.hello?.bootId;
       return { outcome: "lost", reason: restarted ? "unknown: host restarted" : "unknown: the records of the run are gone" };
     }
     const user = spec.user === "" ? null : await findUser(spec.user);
     return { outcome: "found", run: this.#found(info, this.#context(spec, parseConfig(spec.config), user)) };
+  }
+
+  /** One question for all who recover at the same time. */
+  #runs(): Promise<ReadonlyMap<string, RunInfo>> {
+    this.#listing ??= this.#shim
+      .list()
+      .then(({ runs }) => new Map(runs.map((run) => [run.runId, run])))
+      .finally(() => {
+        this.#listing = undefined;
+      });
+    return this.#listing;
   }
 
   #found(info: RunInfo, context: RunContext): TaskRun {

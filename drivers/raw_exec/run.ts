@@ -48,8 +48,8 @@ export class RawExecRun implements TaskRun {
 
   async stop(signal: string, timeoutMs: number): Promise<void> {
     if (timeoutMs > 0) {
-      await this.#shim.signalRun(this.runId, numberOf(signal === "" ? defaultKillSignal : signal));
-      if (await this.#endsWithin(timeoutMs)) return;
+      const reached = await this.#shim.signalRun(this.runId, numberOf(signal === "" ? defaultKillSignal : signal));
+      if (reached && (await this.#endsWithin(timeoutMs))) return;
     }
     await this.#shim.killRun(this.runId);
     await this.exited;

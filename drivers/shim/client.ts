@@ -19,6 +19,7 @@ import {
 /** How long a shim may take from its start to its first answer. */
 const startDeadlineMs = 10_000;
 const retryMs = 5;
+const startAttempts = 5;
 /** Between attempts to bring a shim back: a dying one may still take connections, one that dies at once must not be restarted without end. */
 const reviveMs = { first: 10, most: 1_000 };
 
@@ -81,7 +82,14 @@ export class ShimClient {
   async startRun(run: RunSpec): Promise<RunInfo> {
     // Known before it is asked for: its end may come in one chunk with the reply.
     this.#run(run.runId);
-    return (await this.#request({ op: "run.start", run })) as RunInfo;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await this.#request({ op: "run.start", run })) as RunInfo;
+      } catch (error) {
+        // The shim died under the request: its successor knows whether the run was started.
+        if (this.#closed || attempt === startAttempts || !(error instanceof ShimError) || error.code !== "ESRCH") throw error;
+      }
+    }
   }
 
   /** Resolves when the run has ended, over deaths of the shim too. Ask `list` first for one that an earlier agent started. */

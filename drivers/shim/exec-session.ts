@@ -7,6 +7,7 @@ import type { Cgroup } from "./cgroup.js";
 import type { FifoPool } from "./fifo-pool.js";
 import { closingFds, commandLine, guardShell, sessionScript } from "./launch.js";
 import { OutputPump } from "./output-pump.js";
+import type { PipeEnds } from "./pipe-pool.js";
 import { kill, pidsWithMarker, readStat } from "./proc.js";
 import type { SessionExit, SessionInfo, SessionSpec } from "./protocol.js";
 import { openTerminal, resizeTerminal, type TerminalSize } from "./pty.js";
@@ -19,6 +20,8 @@ const endGraceMs = 1_000;
 const rawHangupMs = 5_000;
 /** Control-D, which a terminal in canonical mode takes for the end of input. */
 const endOfTransmission = Buffer.from([4]);
+
+const defaultSize: TerminalSize = { rows: 24, cols: 80 };
 
 const sessionMarker = "ALLOCD_SESSION";
 
@@ -52,13 +55,16 @@ export class ExecSession {
   /** Resolves when all is over and nothing is left. */
   readonly finished: Promise<void>;
 
-  /** @throws when the command can not be started; nothing is left then. */
-  constructor(spec: SessionSpec, deps: SessionDeps, listener: SessionListener) {
+  /**
+   * @param stdin for a command without a terminal; it is closed with the session.
+   * @throws when the command can not be started; nothing is left then.
+   */
+  constructor(spec: SessionSpec, stdin: PipeEnds | null, deps: SessionDeps, listener: SessionListener) {
     this.#spec = spec;
     this.#deps = deps;
     this.#listener = listener;
     const dirs = deps.cgroup?.session(spec.sessionId) ?? [];
-    const theirs = spec.tty ? this.#openTerminal(spec.tty) : this.#openPipes();
+    const theirs = stdin ? this.#openPipes(stdin) : this.#openTerminal(spec.tty ?? defaultSize);
     const command = commandLine({
       argv: spec.argv,
       user: spec.user,
@@ -153,16 +159,14 @@ export class ExecSession {
     });
   }
 
-  #openPipes(): number[] {
-    const { fifos } = this.#deps;
-    const input = fifos.anonymous("in", this.#spec.user);
-    this.#input = new Socket({ fd: input.ours, readable: false, writable: true });
+  #openPipes(stdin: PipeEnds): number[] {
+    this.#input = new Socket({ fd: stdin.ours, readable: false, writable: true });
     // The command has closed its stdin, which is its right.
     this.#input.on("error", () => this.#input?.destroy());
     return [
-      input.theirs,
+      stdin.theirs,
       ...([1, 2] as const).map((stream) => {
-        const output = fifos.anonymous("out", this.#spec.user);
+        const output = this.#deps.fifos.anonymous(this.#spec.user);
         this.#pump(output.ours, "fifo", stream);
         return output.theirs;
       }),

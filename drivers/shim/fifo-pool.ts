@@ -28,12 +28,12 @@ export class FifoPool {
     if (this.#free.length < refillBelow) this.#refill();
   }
 
-  /** Opens a FIFO that needs no path: for a session, which does not outlive the shim. */
-  anonymous(direction: "in" | "out", user: RunUser | null): { readonly ours: number; readonly theirs: number } {
+  /** Opens a FIFO for output that needs no path: for a session, which does not outlive the shim. */
+  anonymous(user: RunUser | null): { readonly ours: number; readonly theirs: number } {
     if (this.#free.length === 0) this.#makeNow();
     const path = this.#free.pop() as string;
     try {
-      return direction === "out" ? openOutput(path, user) : openInput(path, user);
+      return openOutput(path, user);
     } finally {
       unlinkSync(path);
       if (this.#free.length < refillBelow) this.#refill();
@@ -78,20 +78,3 @@ export function openOutput(path: string, user: RunUser | null): { ours: number; 
 }
 
 export const openReader = (path: string): number => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-
-function openInput(path: string, user: RunUser | null): { ours: number; theirs: number } {
-  // Opened both ways first, for else each of the two would wait for the other.
-  const both = openSync(path, constants.O_RDWR);
-  try {
-    if (user) fchownSync(both, user.uid, user.gid);
-    const theirs = openSync(path, constants.O_RDONLY);
-    try {
-      return { theirs, ours: openSync(path, constants.O_WRONLY | constants.O_NONBLOCK) };
-    } catch (error) {
-      closeSync(theirs);
-      throw error;
-    }
-  } finally {
-    closeSync(both);
-  }
-}

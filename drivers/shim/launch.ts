@@ -8,6 +8,11 @@ import type { RunUser } from "./protocol.js";
 /** dash keeps its private memory near 0.1 MiB; it stays for as long as the task runs. */
 export const guardShell = "/bin/dash";
 const fdClosingShell = "/bin/bash";
+const setsid = "/usr/bin/setsid";
+const setpriv = "/usr/bin/setpriv";
+const env = "/usr/bin/env";
+/** The name by which the guard's shell goes. */
+export const guardName = "allocd-guard";
 
 /** Soft limit of open files for tasks: Node raises its own to the hard limit, which makes programs that close "all" fds crawl. */
 const openFilesLimit = 65_536;
@@ -78,10 +83,10 @@ export function commandLine(options: CommandOptions): { readonly argv: string[];
   const { early, late } = splitEnvironment(options.env);
   late.push(...(options.late ?? []));
   const argv: string[] = [];
-  if (options.session !== "keep") argv.push("/usr/bin/setsid", ...(options.session === "ctty" ? ["--ctty"] : []));
+  if (options.session !== "keep") argv.push(setsid, ...(options.session === "ctty" ? ["--ctty"] : []));
   if (options.user) argv.push(...dropTo(options.user));
   if (options.resetSignals || late.length > 0) {
-    argv.push("/usr/bin/env", ...(options.resetSignals ? ["--default-signal=INT,QUIT"] : []), ...late);
+    argv.push(env, ...(options.resetSignals ? ["--default-signal=INT,QUIT"] : []), ...late);
     // env(1) would take a command with '=' in its path for one more variable.
     if (options.argv[0]?.includes("=")) argv.push("/bin/sh", "-c", 'exec "$0" "$@"');
   }
@@ -89,9 +94,13 @@ export function commandLine(options: CommandOptions): { readonly argv: string[];
   return { argv, env: early };
 }
 
+/** Whether a process with this command line has not become its command yet. */
+export const isInFront = (words: readonly string[]): boolean =>
+  words.includes(guardName) || [setsid, setpriv, env].includes(words[0] ?? "");
+
 /** With the user's own groups where the user is known: setuid alone would leave the agent's. */
 const dropTo = (user: RunUser): string[] => [
-  "/usr/bin/setpriv",
+  setpriv,
   `--reuid=${user.uid}`,
   `--regid=${user.gid}`,
   user.known ? "--init-groups" : "--clear-groups",

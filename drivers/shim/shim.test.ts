@@ -129,6 +129,14 @@ test("a signal reaches the main process and no child", async () => {
   expect(shim.log("signal", "stdout")).toBe("up\nmain\n");
 });
 
+test("an INT that comes right after the start is not lost, ten of ten", async () => {
+  for (let i = 0; i < 10; i++) {
+    const ended = shim.exit(await shim.client.startRun(shim.spec(`int-${i}`, "", { argv: ["/bin/sleep", "1000"] })));
+    await shim.client.signalRun(`int-${i}`, 2);
+    expect(await ended).toMatchObject({ exitCode: 130, signal: 2 });
+  }
+});
+
 test("a shim that is killed is replaced: the task goes on, its output and exit code are kept", async () => {
   const lines = 40;
   const info = await shim.client.startRun(
@@ -172,6 +180,29 @@ test("a session is in the task's directory, ends by itself, and tells its code",
     shim.client.sessionStdin("s2", Buffer.from("in"), true),
   );
   expect(cat).toMatchObject({ stdout: "in", exitCode: 0 });
+});
+
+test("a session's stdin can be opened again, when its writer is gone already too", async () => {
+  await shim.client.startRun(shim.spec("host5", "exec sleep 1000"));
+  const argv = ["/bin/sh", "-c", "sleep 0.1; cat /dev/stdin; cat /dev/stdin; echo end > /dev/stdout"];
+  const read = await shim.session({ runId: "host5", sessionId: "i1", argv }, async () =>
+    shim.client.sessionStdin("i1", Buffer.from("in"), true),
+  );
+  expect(read).toMatchObject({ stdout: "inend\n", exitCode: 0 });
+});
+
+test("a terminal's output arrives whole when its command exits at once", async () => {
+  await shim.client.startRun(shim.spec("host6", "exec sleep 1000"));
+  for (const round of [1, 2, 3, 4, 5]) {
+    const argv = ["/bin/sh", "-c", "stty raw -echo; head -c 60000 /dev/zero"];
+    const { stdout } = await shim.session({ runId: "host6", sessionId: `w${round}`, argv, tty: { rows: 5, cols: 5 } });
+    expect(stdout.length).toBe(60_000);
+  }
+});
+
+test("an end that comes with the answer to the start is not missed", async () => {
+  const ends = await Promise.all(Array.from({ length: 30 }, (_, i) => shim.run(`short-${i}`, "", { argv: ["/bin/true"] })));
+  expect(ends.map(({ exitCode }) => exitCode)).toEqual(Array(30).fill(0));
 });
 
 test("a session's terminal has its size before the program looks, and its end of input", async () => {

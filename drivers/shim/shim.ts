@@ -4,6 +4,7 @@ import { findHierarchy } from "./cgroup.js";
 import { ExecSession } from "./exec-session.js";
 import { FifoPool } from "./fifo-pool.js";
 import { OutputPump } from "./output-pump.js";
+import { closePipe, PipePool } from "./pipe-pool.js";
 import { readBootId } from "./proc.js";
 import {
   type Notice,
@@ -11,6 +12,7 @@ import {
   type Request,
   type RunInfo,
   type RunSpec,
+  type SessionExit,
   type SessionSpec,
   ShimError,
   type ShimHello,
@@ -39,6 +41,7 @@ export class Shim {
   readonly #runs = new Map<string, TaskRun>();
   readonly #sessions = new Map<string, { readonly session: ExecSession; readonly peer: Peer; readonly runId: string }>();
   readonly #peers = new Set<Peer>();
+  readonly #pipes = new PipePool();
   readonly #bootId = readBootId();
   readonly #notices: OutputPump;
   readonly #timer: NodeJS.Timeout;
@@ -69,7 +72,7 @@ export class Shim {
       case "run.start":
         return this.#startRun(request.run);
       case "run.signal":
-        return { reached: this.#run(request.runId).signal(request.signal) };
+        return { reached: await this.#run(request.runId).signal(request.signal) };
       case "run.kill":
         await this.#run(request.runId).kill();
         return {};
@@ -107,6 +110,7 @@ export class Shim {
     clearInterval(this.#timer);
     await Promise.all([...this.#sessions.values()].map(({ session }) => session.end("the shim ends")));
     this.#notices.close();
+    this.#pipes.close();
   }
 
   #hello(version: number): ShimHello {
@@ -158,25 +162,26 @@ export class Shim {
     return {};
   }
 
-  #startSession(spec: SessionSpec, peer: Peer): object {
+  async #startSession(spec: SessionSpec, peer: Peer): Promise<object> {
     const run = this.#run(spec.runId);
-    if (!run.running) throw new ShimError("ESRCH", "the task is not running");
     if (this.#sessions.size >= maxSessions) throw new ShimError("ELIMIT", `there are ${maxSessions} sessions already`);
     const { sessionId } = spec;
+    const listener = {
+      output: (stream: 1 | 2, bytes: Buffer) => peer.send({ notice: "session.output", sessionId, stream }, bytes),
+      closed: (stream: 1 | 2) => peer.send({ notice: "session.closed", sessionId, stream }),
+      exited: (exit: SessionExit) => {
+        this.#sessions.delete(sessionId);
+        peer.send({ notice: "session.exited", sessionId, exit });
+      },
+    };
+    const stdin = spec.tty ? null : await this.#pipes.take(spec.user);
+    if (!run.running) {
+      if (stdin) closePipe(stdin);
+      throw new ShimError("ESRCH", "the task is not running");
+    }
     let session: ExecSession;
     try {
-      session = new ExecSession(
-        spec,
-        { ...this.#deps, cgroup: run.cgroup },
-        {
-          output: (stream, bytes) => peer.send({ notice: "session.output", sessionId, stream }, bytes),
-          closed: (stream) => peer.send({ notice: "session.closed", sessionId, stream }),
-          exited: (exit) => {
-            this.#sessions.delete(sessionId);
-            peer.send({ notice: "session.exited", sessionId, exit });
-          },
-        },
-      );
+      session = new ExecSession(spec, stdin, { ...this.#deps, cgroup: run.cgroup }, listener);
     } catch (error) {
       throw new ShimError("ESTART", (error as Error).message, { cause: error });
     }

@@ -3,7 +3,7 @@ import { closeSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cgroup, CgroupHierarchy } from "./cgroup.js";
 import { type FifoPool, openOutput, openReader } from "./fifo-pool.js";
-import { closingFds, commandLine, guardScript, guardShell } from "./launch.js";
+import { closingFds, commandLine, guardName, guardScript, guardShell, isInFront } from "./launch.js";
 import { OutputPump } from "./output-pump.js";
 import {
   identify,
@@ -22,6 +22,8 @@ import type { RunDir } from "./run-dir.js";
 
 /** How long output is still read when the tree is gone but somebody else holds its FIFO. */
 const drainDeadlineMs = 2_000;
+/** How long the programs in front of a command may take, at most, before a signal is sent all the same. */
+const execDeadlineMs = 500;
 /** How long the launch wrapper may take to say the command's pid. */
 const startDeadlineMs = 10_000;
 /** The size of a task's terminal, which nobody looks at. */
@@ -123,7 +125,8 @@ export class TaskRun {
   }
 
   /** @returns whether the main process was there. */
-  signal(signal: number): boolean {
+  async signal(signal: number): Promise<boolean> {
+    await this.#commandIsThere();
     return this.running && this.#main !== undefined && signalProcess(this.#main, signal);
   }
 
@@ -227,7 +230,7 @@ export class TaskRun {
       late: [`${runMarker}=${this.runId}`],
     });
     const procs = (dirs: readonly string[]): string => dirs.map((dir) => `${dir}/cgroup.procs`).join(":");
-    const guard = [guardShell, "-c", guardScript, "allocd-guard"];
+    const guard = [guardShell, "-c", guardScript, guardName];
     const places = [this.#dir.path, this.#deps.noticePath, this.runId, String(oomScoreAdj)];
     const words = closingFds(
       [...this.#deps.masters],
@@ -315,6 +318,12 @@ export class TaskRun {
   #leadsGroup(): boolean {
     const stat = readStat(this.#pid);
     return stat === undefined || stat.startTime === this.#main?.startTime;
+  }
+
+  /** The shell's background job does not hear INT and QUIT until the programs in front of the command have reset the signals. */
+  async #commandIsThere(): Promise<void> {
+    const deadline = performance.now() + execDeadlineMs;
+    while (this.running && isInFront(processCommandLine(this.#pid)) && performance.now() < deadline) await pause(1);
   }
 
   async #waitForRecord(): Promise<void> {
