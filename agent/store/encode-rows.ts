@@ -54,6 +54,7 @@ class BatchEncoder {
         this.#add("putTombstone", effect.id);
         return;
       case "tombstone-delete":
+        this.#add("dropTombstone", effect.id);
         return;
       case "job": {
         const { Namespace, ID, Version } = effect.job;

@@ -94,9 +94,9 @@ export function commandLine(options: CommandOptions): { readonly argv: string[];
   return { argv, env: early };
 }
 
-/** Whether a process with this command line has not become its command yet. */
+/** Whether a process with this command line has not become its command yet. It has none for a moment when it becomes another program. */
 export const isInFront = (words: readonly string[]): boolean =>
-  words.includes(guardName) || [setsid, setpriv, env].includes(words[0] ?? "");
+  words.length === 0 || words[0] === "" || words.includes(guardName) || [setsid, setpriv, env].includes(words[0] ?? "");
 
 /** With the user's own groups where the user is known: setuid alone would leave the agent's. */
 const dropTo = (user: RunUser): string[] => [

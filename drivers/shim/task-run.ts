@@ -323,7 +323,7 @@ export class TaskRun {
   /** The shell's background job does not hear INT and QUIT until the programs in front of the command have reset the signals. */
   async #commandIsThere(): Promise<void> {
     const deadline = performance.now() + execDeadlineMs;
-    while (this.running && isInFront(processCommandLine(this.#pid)) && performance.now() < deadline) await pause(1);
+    while (this.running && identify(this.#pid) && isInFront(processCommandLine(this.#pid)) && performance.now() < deadline) await pause(1);
   }
 
   async #waitForRecord(): Promise<void> {
