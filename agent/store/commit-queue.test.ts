@@ -130,6 +130,14 @@ describe("group commit", () => {
     ]);
   });
 
+  test("two thousand commits at once are few transactions", async () => {
+    const sizes: number[] = [];
+    const queue = queueWith(async (batch) => void sizes.push(batch.length));
+    await Promise.all(Array.from({ length: 2_000 }, (_, place) => queue.commit([creation(`${place}`)], false)));
+    expect(sizes.length).toBeLessThanOrEqual(2);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(2_000);
+  });
+
   test("one commit that can not be written takes no other with it", async () => {
     const queue = queueWith(async (batch) => {
       if (batch.some(({ effects }) => effects.some((effect) => effect.kind === "alloc" && effect.alloc.ID === "bad")))

@@ -9,7 +9,7 @@ import { jobKey } from "./effect.js";
 import { eventOf } from "./event-body.js";
 import type { JobCopies } from "./job-copies.js";
 import { byCreation } from "./ordered-map.js";
-import type { EventRow, StateRows, TaskStateRow } from "./protocol.js";
+import type { EvalRow, EventRow, StateRows, TaskStateRow } from "./protocol.js";
 import type { HistoryRow, StoredHandle, TableName } from "./state-store.js";
 import { FIRST_INDEX, type TablesSnapshot } from "./tables.js";
 
@@ -113,24 +113,18 @@ const withTimes = (tracker: DesiredAllocation["RescheduleTracker"]): DesiredAllo
   tracker && { ...tracker, Events: tracker.Events?.map((event) => ({ ...event, RescheduleTime: time(event.RescheduleTime) })) ?? null };
 
 function decodeTaskState(row: TaskStateRow): TaskState {
-  const state = parseJson(row.body) as Omit<TaskState, "Events">;
   return {
-    ...state,
-    LastRestart: timeOrNull(state.LastRestart),
-    StartedAt: timeOrNull(state.StartedAt),
-    FinishedAt: timeOrNull(state.FinishedAt),
+    ...(parseJson(row.body) as Omit<TaskState, "Events" | "LastRestart" | "StartedAt" | "FinishedAt">),
+    LastRestart: row.last_restart,
+    StartedAt: row.started_at,
+    FinishedAt: row.finished_at,
     Events: row.events.map((event) => decodeHistoryRow(event).event),
   };
 }
 
-function decodeEval(body: string): Evaluation {
-  const evaluation = parseJson(body) as Evaluation;
-  return {
-    ...evaluation,
-    WaitUntil: timeOrNull(evaluation.WaitUntil),
-    CreateTime: time(evaluation.CreateTime),
-    ModifyTime: time(evaluation.ModifyTime),
-  };
+function decodeEval(row: EvalRow): Evaluation {
+  const evaluation = parseJson(row.body) as Omit<Evaluation, "CreateTime" | "ModifyTime">;
+  return { ...evaluation, WaitUntil: timeOrNull(evaluation.WaitUntil), CreateTime: row.create_time, ModifyTime: row.modify_time };
 }
 
 function decodeDeployment(body: string): Deployment {

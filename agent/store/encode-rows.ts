@@ -1,5 +1,7 @@
 import type { Allocation } from "../model/allocation.js";
+import type { Evaluation } from "../model/evaluation.js";
 import { encodeJson } from "../model/json.js";
+import type { TaskState } from "../model/task-state.js";
 import type { StagedCommit } from "./commit-queue.js";
 import { type AllocEffect, type Effect, tableOf } from "./effect.js";
 import { eventBody } from "./event-body.js";
@@ -67,7 +69,7 @@ class BatchEncoder {
         this.#add("dropJob", effect.namespace, effect.id);
         return;
       case "eval":
-        this.#add("putEval", effect.eval.ID, encodeJson(effect.eval));
+        this.#eval(effect.eval);
         return;
       case "eval-delete":
         this.#add("dropEval", effect.id);
@@ -94,12 +96,20 @@ class BatchEncoder {
     const status = encodeJson({ ClientStatus, ClientDescription, DeploymentStatus, NetworkStatus });
     this.#add("putAllocStatus", alloc.ID, alloc.ModifyIndex, alloc.ModifyTime, status);
     for (const task of tasks) {
-      const { Events, ...state } = alloc.TaskStates?.[task] ?? {};
-      this.#add("putTaskState", alloc.ID, task, encodeJson(state));
+      const state = alloc.TaskStates?.[task];
+      if (state) this.#taskState(alloc.ID, task, state);
     }
     for (const { task, run, event } of events) {
       this.#add("addTaskEvent", alloc.ID, task, run, event.Time, event.Type, encodeJson(eventBody(event)));
     }
+  }
+
+  #taskState(allocId: string, task: string, { Events, LastRestart, StartedAt, FinishedAt, ...state }: TaskState): void {
+    this.#add("putTaskState", allocId, task, LastRestart, StartedAt, FinishedAt, encodeJson(state));
+  }
+
+  #eval({ CreateTime, ModifyTime, ...evaluation }: Evaluation): void {
+    this.#add("putEval", evaluation.ID, CreateTime, ModifyTime, encodeJson(evaluation));
   }
 
   #desired(alloc: Allocation, before: Allocation | undefined): void {

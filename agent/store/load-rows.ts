@@ -17,7 +17,7 @@ export function loadRows(db: Database): StateRows {
     taskStates: taskStates(db),
     taskHandles: all("SELECT alloc_id, task, body FROM task_handles"),
     tombstones: column("SELECT alloc_id FROM tombstones ORDER BY seq"),
-    evals: column("SELECT body FROM evals"),
+    evals: all("SELECT create_time, modify_time, body FROM evals"),
     deployments: column("SELECT body FROM deployments"),
     node: column("SELECT body FROM node")[0],
   };
@@ -25,7 +25,7 @@ export function loadRows(db: Database): StateRows {
 
 function taskStates(db: Database): readonly TaskStateRow[] {
   const states = db.prepare<[], Omit<TaskStateRow, "events"> & { readonly events_after: bigint }>(`
-    SELECT t.alloc_id, t.task, t.body, a.events_after FROM task_states t JOIN allocs a ON a.id = t.alloc_id ORDER BY t.rowid`);
+    SELECT t.alloc_id, t.task, t.last_restart, t.started_at, t.finished_at, t.body, a.events_after FROM task_states t JOIN allocs a ON a.id = t.alloc_id ORDER BY t.rowid`);
   const latest = db.prepare<[string, string, bigint], EventRow>(`
     SELECT seq, alloc_id, task, run, time, type, body FROM task_events
     WHERE alloc_id = ? AND task = ? AND seq > ? ORDER BY seq DESC LIMIT ${MAX_TASK_EVENTS}`);

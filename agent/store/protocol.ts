@@ -45,7 +45,7 @@ export interface StateRows {
   readonly taskStates: readonly TaskStateRow[];
   readonly taskHandles: readonly { readonly alloc_id: string; readonly task: string; readonly body: string }[];
   readonly tombstones: readonly string[];
-  readonly evals: readonly string[];
+  readonly evals: readonly EvalRow[];
   readonly deployments: readonly string[];
   readonly node: string | undefined;
 }
@@ -64,9 +64,18 @@ export interface AllocRow {
 export interface TaskStateRow {
   readonly alloc_id: string;
   readonly task: string;
+  readonly last_restart: bigint | null;
+  readonly started_at: bigint | null;
+  readonly finished_at: bigint | null;
   readonly body: string;
   /** The latest, oldest first. */
   readonly events: readonly EventRow[];
+}
+
+export interface EvalRow {
+  readonly create_time: bigint;
+  readonly modify_time: bigint;
+  readonly body: string;
 }
 
 export interface EventRow {

@@ -15,7 +15,7 @@ afterEach(() => db.close());
 
 function addAlloc(id: string, ...tasks: readonly string[]): void {
   db.prepare("INSERT INTO allocs VALUES (?, 1, 1, 1, 'digest', 0, '{}')").run(id);
-  for (const task of tasks) db.prepare("INSERT INTO task_states VALUES (?, ?, '{}')").run(id, task);
+  for (const task of tasks) db.prepare("INSERT INTO task_states (alloc_id, task, body) VALUES (?, ?, '{}')").run(id, task);
 }
 
 function addEvents(retention: HistoryRetention, alloc: string, task: string, count: number): void {

@@ -2,8 +2,8 @@ import type { Database, Statement } from "better-sqlite3";
 import { MAX_TASK_EVENTS } from "../model/task-state.js";
 import type { StoreLimits } from "./limits.js";
 
-/** Rows that one step looks at: about a millisecond of work, so that a commit never waits long. */
-const stepRows = 500;
+/** Rows that one step looks at: some milliseconds of work even on a large history, so that a commit never waits long. */
+const stepRows = 100;
 
 /** What a read shows of a task that is still there comes from the history, so those rows stay. */
 const isShown = `

@@ -16,7 +16,10 @@ export interface StateStore extends StateReader {
    * Writes all changes in one transaction under one new index.
    *
    * @returns the index of the change.
-   * @throws StoreDegraded when the disk refuses the write and the change is one that may be refused (see `refusable`).
+   * A change of an allocation, evaluation or other object that is no longer there comes to nothing.
+   *
+   * @throws AllocdError `degraded` when the disk refuses the write, or too much waits for it, and the commit is `refusable`;
+   *   all others wait and are written in order. `conflict` for the creation of an allocation that is there or was removed.
    */
   commit(changes: readonly Change[], options?: { readonly refusable?: boolean }): Promise<number>;
   /** Commits what is queued, checkpoints, closes and gives up the lock. */
@@ -55,7 +58,10 @@ export interface StateReader {
   /** What a task runner kept to find its task again. */
   taskHandle(allocId: string, task: string): StoredHandle | undefined;
 
-  /** The complete event history, read from disk. Oldest first, at most `limit` rows with a sequence number above `after`. */
+  /**
+   * The complete event history, read from disk. Oldest first, at most `limit` rows with a sequence number above `after`.
+   * A task without its allocation is looked for among all rows, which is slow on a large history.
+   */
   history(query: HistoryQuery): Promise<readonly HistoryRow[]>;
 
   readonly watch: StateWatch;

@@ -19,8 +19,9 @@ export const statements = {
   dropAlloc: "DELETE FROM allocs WHERE id = ?",
   putAllocStatus: `INSERT INTO alloc_status (alloc_id, modify_index, modify_time, body) VALUES (?, ?, ?, ?)
     ON CONFLICT (alloc_id) DO UPDATE SET modify_index = excluded.modify_index, modify_time = excluded.modify_time, body = excluded.body`,
-  putTaskState:
-    "INSERT INTO task_states (alloc_id, task, body) VALUES (?, ?, ?) ON CONFLICT (alloc_id, task) DO UPDATE SET body = excluded.body",
+  putTaskState: `INSERT INTO task_states (alloc_id, task, last_restart, started_at, finished_at, body) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (alloc_id, task) DO UPDATE SET last_restart = excluded.last_restart, started_at = excluded.started_at,
+      finished_at = excluded.finished_at, body = excluded.body`,
   addTaskEvent: "INSERT INTO task_events (alloc_id, task, run, time, type, body) VALUES (?, ?, ?, ?, ?, ?)",
   putTaskHandle:
     "INSERT INTO task_handles (alloc_id, task, body) VALUES (?, ?, ?) ON CONFLICT (alloc_id, task) DO UPDATE SET body = excluded.body",
@@ -28,7 +29,8 @@ export const statements = {
   putTombstone: "INSERT INTO tombstones (alloc_id) VALUES (?)",
   dropTombstone: "DELETE FROM tombstones WHERE alloc_id = ?",
 
-  putEval: "INSERT INTO evals (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+  putEval: `INSERT INTO evals (id, create_time, modify_time, body) VALUES (?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET create_time = excluded.create_time, modify_time = excluded.modify_time, body = excluded.body`,
   dropEval: "DELETE FROM evals WHERE id = ?",
   putDeployment: "INSERT INTO deployments (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
   dropDeployment: "DELETE FROM deployments WHERE id = ?",
@@ -36,6 +38,6 @@ export const statements = {
 } as const;
 
 export type StatementName = keyof typeof statements;
-export type SqlValue = string | number | bigint;
+export type SqlValue = string | number | bigint | null;
 /** One statement with its values. */
 export type Operation = readonly [StatementName, ...SqlValue[]];

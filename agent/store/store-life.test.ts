@@ -28,10 +28,9 @@ test("neither thread nor descriptor is left of stores that were closed or refuse
     const store = await stores.open(dir);
     await store.commit([creation(`${store.index}`)]);
     await expect(stores.open(dir)).rejects.toMatchObject({ reason: "locked" });
-    await stores.close(store);
+    await Promise.all([stores.close(store), store.close()]);
   };
   await once();
-  await until(() => descriptors() > 0);
   const before = { threads: threads(), descriptors: descriptors() };
   for (let round = 0; round < 10; round++) await once();
   await until(() => threads() <= before.threads && descriptors() <= before.descriptors);

@@ -14,6 +14,7 @@ export class StoreThread {
   readonly #ended: Promise<void>;
   #lastId = 0;
   #death: Error | undefined;
+  #ending: Promise<void> | undefined;
 
   /** @param died told when the thread ends without having been asked to. */
   constructor(url: URL, died: (error: Error) => void) {
@@ -39,7 +40,12 @@ export class StoreThread {
   }
 
   /** Closes the database and waits for the thread to be gone. */
-  async end(): Promise<void> {
+  end(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     if (this.#death) return;
     await this.call("close", undefined);
     this.#death = new Error("the store is closed");

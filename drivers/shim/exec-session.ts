@@ -48,6 +48,11 @@ export class ExecSession {
   readonly #child: ChildProcess;
   #input: Socket | undefined;
   #master = -1;
+  /**
+   * Our own end of the terminal, held until the command has ended: without it the terminal would be hung up as soon as the
+   * command has closed its output, and a command on its way to its exit would die by HUP instead.
+   */
+  #slave = -1;
   #terminalPath = "";
   #unacked = 0;
   #reason = "";
@@ -85,9 +90,10 @@ export class ExecSession {
     } catch (error) {
       for (const pump of this.#pumps) pump.close();
       this.#input?.destroy();
+      if (this.#slave >= 0) closeSync(this.#slave);
       throw error;
     } finally {
-      for (const fd of new Set(theirs)) closeSync(fd);
+      for (const fd of new Set(theirs)) if (fd !== this.#slave) closeSync(fd);
     }
     this.finished = this.#finish(this.#childExit());
   }
@@ -143,7 +149,9 @@ export class ExecSession {
   }
 
   async #finish(exited: Promise<SessionExit>): Promise<void> {
-    const [exit] = await Promise.all([exited, ...this.#pumps.map((pump) => pump.ended)]);
+    const exit = await exited;
+    if (this.#slave >= 0) closeSync(this.#slave);
+    await Promise.all(this.#pumps.map((pump) => pump.ended));
     this.#input?.destroy();
     this.#listener.exited({ ...exit, reason: exit.reason || this.#reason });
     await this.#deps.cgroup?.removeSession(this.#spec.sessionId).catch((error: NodeJS.ErrnoException) => {
@@ -176,6 +184,7 @@ export class ExecSession {
   #openTerminal(size: TerminalSize): number[] {
     const terminal = openTerminal(size, this.#spec.user);
     this.#master = terminal.master;
+    this.#slave = terminal.slave;
     this.#terminalPath = terminal.path;
     this.#deps.masters.add(terminal.master);
     const pump = this.#pump(terminal.master, "pty", 1);

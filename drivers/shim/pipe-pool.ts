@@ -31,6 +31,11 @@ export class PipePool {
   readonly #free: PipeEnds[] = [];
   #filling: Promise<void> | undefined;
 
+  /** The maker is started before there is any terminal whose descriptor it could inherit. */
+  constructor() {
+    this.#fill().catch(() => {});
+  }
+
   /** @throws Error when no pipe can be made. */
   async take(user: RunUser | null): Promise<PipeEnds> {
     while (this.#free.length === 0) await this.#fill();

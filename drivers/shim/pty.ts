@@ -23,7 +23,7 @@ export interface TerminalSize {
 
 export interface Terminal {
   readonly master: number;
-  /** To be closed by the caller when the command was started. */
+  /** To be closed by the caller when the command has ended. */
   readonly slave: number;
   readonly path: string;
 }

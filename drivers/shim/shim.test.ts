@@ -200,6 +200,16 @@ test("a terminal's output arrives whole when its command exits at once", async (
   }
 });
 
+test("a command that closes its terminal before it exits is not hung up", async () => {
+  await shim.client.startRun(shim.spec("host7", "exec sleep 1000"));
+  for (const round of [1, 2, 3]) {
+    const argv = ["/bin/sh", "-c", "exec <&- >&- 2>&-; sleep 0.05; exit 7"];
+    const ended = await shim.session({ runId: "host7", sessionId: `c${round}`, argv, tty: { rows: 5, cols: 5 } });
+    expect(ended).toMatchObject({ exitCode: 7, signal: 0 });
+  }
+  expect(await shim.run("closes", "exec <&- >&- 2>&-; sleep 0.05; exit 8", { tty: true })).toMatchObject({ exitCode: 8, signal: 0 });
+});
+
 test("an end that comes with the answer to the start is not missed", async () => {
   const ends = await Promise.all(Array.from({ length: 30 }, (_, i) => shim.run(`short-${i}`, "", { argv: ["/bin/true"] })));
   expect(ends.map(({ exitCode }) => exitCode)).toEqual(Array(30).fill(0));

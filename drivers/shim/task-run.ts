@@ -54,6 +54,8 @@ export class TaskRun {
   #guard: ProcessIdentity | undefined;
   #main: ProcessIdentity | undefined;
   #pid = 0;
+  /** Our own end of the task's terminal, held until the task has ended so that it is not hung up on its way out. */
+  #slave = -1;
   #exit: RunExit | null = null;
   #ending: Promise<RunExit> | null = null;
   readonly #pumps: OutputPump[] = [];
@@ -98,7 +100,7 @@ export class TaskRun {
       try {
         this.#spawn(env, stdio);
       } finally {
-        for (const fd of new Set(stdio.filter((fd) => typeof fd === "number"))) closeSync(fd);
+        for (const fd of new Set(stdio.filter((fd) => typeof fd === "number"))) if (fd !== this.#slave) closeSync(fd);
       }
     } catch (error) {
       await this.#abandon();
@@ -147,7 +149,13 @@ export class TaskRun {
     this.#dir.remove();
   }
 
+  #closeSlave(): void {
+    if (this.#slave >= 0) closeSync(this.#slave);
+    this.#slave = -1;
+  }
+
   async #abandon(): Promise<void> {
+    this.#closeSlave();
     for (const pump of this.#pumps) pump.close();
     for (const log of this.#logs) log.close();
     await this.#cgroup?.remove();
@@ -168,6 +176,7 @@ export class TaskRun {
       this.#deps.masters.add(terminal.master);
       const pump = this.#pump(terminal.master, "pty", "stdout");
       void pump.ended.then(() => this.#deps.masters.delete(terminal.master));
+      this.#slave = terminal.slave;
       return [terminal.slave, terminal.slave, terminal.slave];
     }
     if (!logs) return ["ignore", "ignore", "ignore"];
@@ -283,6 +292,7 @@ export class TaskRun {
   /** Nothing of the tree outlives its main process, and the last bytes are in the log before anyone is told. */
   async #settle(exit: Omit<RunExit, "oomKilled">): Promise<RunExit> {
     await this.#killTree();
+    this.#closeSlave();
     const drained = Promise.all(this.#pumps.map((pump) => pump.ended));
     const late = new AbortController();
     await Promise.race([drained, pause(drainDeadlineMs, undefined, { signal: late.signal }).catch(() => {})]);

@@ -1,7 +1,8 @@
 import type { Migration } from "./migration.js";
 
 /**
- * Bodies are JSON, of which only the members that SQL has to see are columns. What changes often is apart from what does
+ * Bodies are JSON, of which the members that SQL has to see are columns, and the times of rows that there are many of: a
+ * body without a number beyond 2^53 is read and written ten times as fast. What changes often is apart from what does
  * not: a task's transition rewrites its own row and that of its allocation's status.
  */
 export const state: Migration = {
@@ -49,6 +50,9 @@ export const state: Migration = {
     CREATE TABLE task_states (
       alloc_id TEXT NOT NULL REFERENCES allocs (id) ON DELETE CASCADE,
       task TEXT NOT NULL,
+      last_restart INTEGER,
+      started_at INTEGER,
+      finished_at INTEGER,
       body TEXT NOT NULL,
       PRIMARY KEY (alloc_id, task)
     ) STRICT;
@@ -74,7 +78,12 @@ export const state: Migration = {
 
     CREATE TABLE tombstones (seq INTEGER PRIMARY KEY AUTOINCREMENT, alloc_id TEXT NOT NULL UNIQUE) STRICT;
 
-    CREATE TABLE evals (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+    CREATE TABLE evals (
+      id TEXT PRIMARY KEY,
+      create_time INTEGER NOT NULL,
+      modify_time INTEGER NOT NULL,
+      body TEXT NOT NULL
+    ) STRICT;
     CREATE TABLE deployments (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
     CREATE TABLE node (one INTEGER PRIMARY KEY CHECK (one = 1), body TEXT NOT NULL) STRICT;
   `,
