@@ -38,7 +38,7 @@ export class RawExecRun implements TaskRun {
 
   constructor(info: RunInfo, context: RunContext, searchPath: string, exited: Promise<ExitResult>, shim: ShimClient) {
     this.runId = info.runId;
-    this.state = { pid: info.pid, bootId: shim.hello?.bootId ?? "" };
+    this.state = { bootId: shim.hello?.bootId ?? "" };
     this.#info = info;
     this.exited = exited;
     this.#context = context;
@@ -92,7 +92,10 @@ export class RawExecRun implements TaskRun {
   }
 
   async usage(): Promise<TaskUsage> {
-    return processesUsage(this.#info.members === "" ? descendants(this.#info.pid) : cgroupMembers(this.#info.members));
+    if (this.#info.members !== "") return processesUsage(cgroupMembers(this.#info.members));
+    // The pid was not known yet when the run was started.
+    const info = (await this.#shim.list()).runs.find(({ runId }) => runId === this.runId);
+    return processesUsage(info && info.pid > 0 ? descendants(info.pid) : []);
   }
 
   async destroy(): Promise<void> {

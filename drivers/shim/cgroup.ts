@@ -17,7 +17,7 @@ export interface Cgroup {
   readonly wrapperDirs: readonly string[];
   /** Directories that the task joins. */
   readonly mainDirs: readonly string[];
-  /** Makes the directories of one exec session. */
+  /** Makes the cgroup of one exec session. @returns the directories that its command joins. */
   session(sessionId: string): readonly string[];
   removeSession(sessionId: string): Promise<void>;
   /** SIGKILL to all in `main` until none is left. @returns false when some would not die. */
@@ -132,14 +132,16 @@ class RunDirs implements Cgroup {
     return this.#below("main");
   }
 
+  /** Its own only in the hierarchy that processes are killed by; in others of v1 it shares the run's limits as it is. */
   session(sessionId: string): readonly string[] {
-    const dirs = this.#below(`exec-${sessionId}`);
-    for (const dir of dirs) mkdirSync(dir, { recursive: true });
-    return dirs;
+    const [first, ...others] = this.wrapperDirs;
+    const own = `${first}/exec-${sessionId}`;
+    mkdirSync(own);
+    return [own, ...others];
   }
 
   async removeSession(sessionId: string): Promise<void> {
-    for (const dir of this.#below(`exec-${sessionId}`)) await removeDir(dir);
+    await removeDir(`${this.wrapperDirs[0]}/exec-${sessionId}`);
   }
 
   killMain(): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { RunExit, RunSpec } from "./protocol.js";
 
 /**
@@ -36,8 +36,23 @@ export class RunDir {
     return `${this.path}/${stream}`;
   }
 
+  /** The launch wrapper's number; 0 when there is none that has come so far as to write it. */
   guardPid(): number {
     return Number(this.#read("guard") ?? 0);
+  }
+
+  /**
+   * Settles whether the run was started: a launch wrapper of an earlier shim that is still on its way finds the place taken
+   * and goes. @returns whether there is a launch wrapper.
+   */
+  hasGuard(): boolean {
+    try {
+      closeSync(openSync(`${this.path}/guard`, "wx", 0o600));
+      return false;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return true;
+      throw error;
+    }
   }
 
   pid(): number {

@@ -106,12 +106,19 @@ test("a kill takes the whole tree, and the exit is known", async () => {
 
 test("the same run asked for twice starts once", async () => {
   const spec = shim.spec("twice", "echo once; exec sleep 1000");
-  const [first, second] = await Promise.all([shim.client.startRun(spec), shim.client.startRun(spec)]);
-  const third = await shim.client.startRun(spec);
-  expect(first?.pid ?? second?.pid).toBeGreaterThan(0);
-  expect(third.pid).toBe(Math.max(first?.pid ?? 0, second?.pid ?? 0));
+  await Promise.all([shim.client.startRun(spec), shim.client.startRun(spec)]);
+  const pid = await shim.pidOf("twice");
   await until(() => shim.log("twice", "stdout") !== "");
+  expect(await shim.client.startRun(spec)).toMatchObject({ pid });
   expect(shim.log("twice", "stdout")).toBe("once\n");
+});
+
+test("a kill that comes before the command is there ends it all the same", async () => {
+  for (let i = 0; i < 10; i++) {
+    const ended = shim.exit(await shim.client.startRun(shim.spec(`early-${i}`, "exec sleep 1000")));
+    await shim.client.killRun(`early-${i}`);
+    expect(await ended).toMatchObject({ exitCode: 137, signal: 9 });
+  }
 });
 
 test("a signal reaches the main process and no child", async () => {
@@ -228,7 +235,7 @@ test("a session's terminal has its size before the program looks, and its end of
 });
 
 test("ending a session ends its whole tree and nothing of the task", async () => {
-  const host = await shim.client.startRun(shim.spec("host3", "exec sleep 1000"));
+  await shim.client.startRun(shim.spec("host3", "exec sleep 1000"));
   const ended = await shim.session(
     { runId: "host3", sessionId: "e1", argv: ["/bin/sh", "-c", "setsid sleep 1000 & echo $!; exec sleep 1000"] },
     async (text) => {
@@ -238,7 +245,7 @@ test("ending a session ends its whole tree and nothing of the task", async () =>
   );
   expect(ended.reason).toBe("enough");
   expect(runs(Number(ended.stdout))).toBe(false);
-  expect(runs(host.pid)).toBe(true);
+  expect(runs(await shim.pidOf("host3"))).toBe(true);
 });
 
 test("the end of the task ends its sessions, with the reason", async () => {

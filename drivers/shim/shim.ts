@@ -215,7 +215,7 @@ export class Shim {
     for (const dir of leftRuns(this.#runsDir)) {
       const spec = dir.spec();
       // Without `guard` the command was never started, and its agent will ask again.
-      if (!spec || dir.guardPid() === 0) {
+      if (!spec || !dir.hasGuard()) {
         dir.remove();
         continue;
       }

@@ -22,10 +22,8 @@ import type { RunDir } from "./run-dir.js";
 
 /** How long output is still read when the tree is gone but somebody else holds its FIFO. */
 const drainDeadlineMs = 2_000;
-/** How long the programs in front of a command may take, at most, before a signal is sent all the same. */
-const execDeadlineMs = 500;
-/** How long the launch wrapper may take to say the command's pid. */
-const startDeadlineMs = 10_000;
+/** How long the launch wrapper and the programs in front of a command may take before a signal is sent all the same. */
+const execDeadlineMs = 2_000;
 /** The size of a task's terminal, which nobody looks at. */
 const taskTerminal = { rows: 24, cols: 80 };
 
@@ -60,10 +58,6 @@ export class TaskRun {
   #ending: Promise<RunExit> | null = null;
   readonly #pumps: OutputPump[] = [];
   readonly #logs: RotatingLog[] = [];
-  #started!: () => void;
-  readonly #startedOrEnded = new Promise<void>((resolve) => {
-    this.#started = resolve;
-  });
 
   /** Called once, when the run has ended and its output is in the log. */
   onExit: (exit: RunExit) => void = () => {};
@@ -92,7 +86,7 @@ export class TaskRun {
     return this.#exit === null && this.#ending === null;
   }
 
-  /** Starts the command; resolves when its pid is known. @throws when it can not be started; nothing is left then. */
+  /** Starts the launch wrapper, which starts the command. @throws when it can not be started; nothing is left then. */
   async start(env: Readonly<Record<string, string>>): Promise<void> {
     try {
       this.#makeCgroup();
@@ -106,7 +100,6 @@ export class TaskRun {
       await this.#abandon();
       throw error;
     }
-    await Promise.race([this.#startedOrEnded, pause(startDeadlineMs, undefined, { ref: false })]);
   }
 
   /** Goes on with a run that an earlier shim has started. */
@@ -117,8 +110,10 @@ export class TaskRun {
     }
     const guardPid = this.#dir.guardPid();
     if (guardPid > 0 && processCommandLine(guardPid).includes(this.#dir.path)) this.#guard = identify(guardPid);
-    this.#look();
-    if (this.#spec.tty && this.running) this.#end("terminal lost with the shim");
+    if (this.#spec.tty && !this.#dir.exit()) {
+      this.#pid = this.#dir.pid();
+      this.#end("terminal lost with the shim");
+    } else this.#look();
   }
 
   /** Looks at the records: the launch wrapper has written something, or time has passed. */
@@ -135,6 +130,7 @@ export class TaskRun {
   /** SIGKILL to the whole tree; resolves when the run has ended. */
   async kill(): Promise<void> {
     if (this.#exit) return;
+    await this.#commandIsThere();
     await this.#killTree();
     this.#look();
     await (this.#ending ?? this.#waitForRecord());
@@ -271,7 +267,6 @@ export class TaskRun {
   #identifyMain(): void {
     // The wrapper waits for its child: as long as that holds, the number can not belong to anyone else.
     if (this.#guard && readStat(this.#pid)?.ppid === this.#guard.pid) this.#main = identify(this.#pid);
-    this.#started();
   }
 
   #guardIsGone(): void {
@@ -302,7 +297,6 @@ export class TaskRun {
     for (const log of this.#logs) log.close();
     const oomKilled = exit.exitCode !== 0 && (this.#cgroup?.oomKills() ?? 0) > 0;
     this.#exit = { ...exit, oomKilled, error: oomKilled && exit.error === "" ? "OOM Killed" : exit.error };
-    this.#started();
     this.onExit(this.#exit);
     return this.#exit;
   }
@@ -330,10 +324,11 @@ export class TaskRun {
     return stat === undefined || stat.startTime === this.#main?.startTime;
   }
 
-  /** The shell's background job does not hear INT and QUIT until the programs in front of the command have reset the signals. */
+  /** There may be no process yet, and the shell's background job does not hear INT and QUIT until the programs in front of the command have reset the signals. */
   async #commandIsThere(): Promise<void> {
     const deadline = performance.now() + execDeadlineMs;
-    while (this.running && identify(this.#pid) && isInFront(processCommandLine(this.#pid)) && performance.now() < deadline) await pause(1);
+    const isOnItsWay = (): boolean => this.#pid === 0 || (identify(this.#pid) !== undefined && isInFront(processCommandLine(this.#pid)));
+    while (this.running && isOnItsWay() && performance.now() < deadline) await pause(1);
   }
 
   async #waitForRecord(): Promise<void> {

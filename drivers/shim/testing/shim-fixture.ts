@@ -65,6 +65,15 @@ export class ShimFixture {
     return { ...exit, stdout: this.log(runId, "stdout"), stderr: this.log(runId, "stderr") };
   }
 
+  /** The main process's number, once it is known. */
+  async pidOf(runId: string): Promise<number> {
+    for (;;) {
+      const pid = (await this.client.list()).runs.find((run) => run.runId === runId)?.pid ?? 0;
+      if (pid > 0) return pid;
+      await pause(5);
+    }
+  }
+
   exit(info: { readonly runId: string; readonly exit: RunExit | null }): Promise<RunExit> {
     return info.exit ? Promise.resolve(info.exit) : this.client.waitRun(info.runId);
   }
