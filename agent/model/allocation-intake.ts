@@ -1,17 +1,9 @@
-import type {
-  AllocatedPort,
-  AllocatedResources,
-  AllocMetric,
-  ClientStatus,
-  DesiredAllocation,
-  DesiredTransition,
-  RescheduleTracker,
-} from "./allocation.js";
+import { allocatedResources } from "./allocated-resources-intake.js";
+import type { AllocMetric, ClientStatus, DesiredAllocation, DesiredTransition, RescheduleEvent, RescheduleTracker } from "./allocation.js";
 import { FieldReader, readText } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
-import type { Job, NetworkResource, TaskGroup } from "./job.js";
+import type { Job } from "./job.js";
 import { jobFromApi } from "./job-intake.js";
-import { readResources } from "./task-intake.js";
 import { isUuid } from "./uuid.js";
 
 /** A whole allocation as a control plane hands it in, checked and with its defaults. */
@@ -35,12 +27,14 @@ export function allocationFromApi(input: unknown): AllocationIntake {
   const job = readJob(from);
   const JobID = from.text("JobID") || job.ID;
   if (JobID !== job.ID) throw from.invalid("JobID", `the ID of its Job, ${JSON.stringify(job.ID)}`);
+  const Namespace = from.text("Namespace") || job.Namespace;
+  if (Namespace !== job.Namespace) throw from.invalid("Namespace", `the Namespace of its Job, ${JSON.stringify(job.Namespace)}`);
   const TaskGroup = from.needed("TaskGroup");
   const group = job.TaskGroups.find(({ Name }) => Name === TaskGroup);
   if (!group) throw from.invalid("TaskGroup", `a group of its Job: ${job.TaskGroups.map(({ Name }) => Name).join(", ")}`);
   return {
     ID,
-    Namespace: from.text("Namespace") || job.Namespace,
+    Namespace,
     EvalID: from.text("EvalID"),
     Name: from.text("Name") || `${job.ID}.${TaskGroup}[0]`,
     NodeID: from.text("NodeID"),
@@ -48,22 +42,20 @@ export function allocationFromApi(input: unknown): AllocationIntake {
     JobID,
     Job: job,
     TaskGroup,
-    AllocatedResources: from.object("AllocatedResources", (value, at) => readAllocated(value, at, group)) ?? derived(from, group),
-    Metrics: from.object("Metrics", (value, at) => new FieldReader(value, at).others([]) as unknown as AllocMetric),
+    AllocatedResources: allocatedResources(from, group),
+    Metrics: from.object("Metrics", readMetrics),
     DesiredStatus: from.oneOf("DesiredStatus", ["run", "stop", "evict"], "run"),
     DesiredDescription: from.text("DesiredDescription"),
     DesiredTransition: readTransition(from.raw("DesiredTransition") ?? {}, from.at("DesiredTransition")),
     PreviousAllocation: from.text("PreviousAllocation"),
     NextAllocation: from.text("NextAllocation"),
     DeploymentID: from.text("DeploymentID"),
-    RescheduleTracker: from.object(
-      "RescheduleTracker",
-      (value, at) => new FieldReader(value, at).others([]) as unknown as RescheduleTracker,
-    ),
+    RescheduleTracker: from.object("RescheduleTracker", readTracker),
     FollowupEvalID: from.text("FollowupEvalID"),
     PreemptedAllocations: from.list("PreemptedAllocations", readText),
     PreemptedByAllocation: from.text("PreemptedByAllocation"),
-    AllocModifyIndex: from.duration("AllocModifyIndex", 0),
+    // Without it a later repeat, such as the one that stops the allocation, would be taken for the same again.
+    AllocModifyIndex: from.stamp("AllocModifyIndex"),
     ClientStatus: from.oneOf("ClientStatus", clientStatuses, "pending"),
   };
 }
@@ -98,91 +90,55 @@ function readTransition(value: unknown, path: string): DesiredTransition {
   };
 }
 
-function readAllocated(value: unknown, path: string, group: TaskGroup): AllocatedResources {
+function readTracker(value: unknown, path: string): RescheduleTracker {
   const from = new FieldReader(value, path);
-  const tasks = new FieldReader(from.raw("Tasks") ?? {}, from.at("Tasks"));
-  const shared = new FieldReader(from.raw("Shared") ?? {}, from.at("Shared"));
+  return { Events: from.list("Events", readRescheduleEvent), LastReschedule: from.text("LastReschedule") };
+}
+
+function readRescheduleEvent(value: unknown, path: string): RescheduleEvent {
+  const from = new FieldReader(value, path);
   return {
-    Tasks: Object.fromEntries(
-      group.Tasks.map((task) => {
-        const own = new FieldReader(tasks.raw(task.Name) ?? {}, tasks.at(task.Name));
-        const cpu = new FieldReader(own.raw("Cpu") ?? {}, own.at("Cpu"));
-        const memory = new FieldReader(own.raw("Memory") ?? {}, own.at("Memory"));
-        return [
-          task.Name,
-          {
-            Cpu: { CpuShares: cpu.whole("CpuShares", task.Resources.CPU), ReservedCores: cpu.list("ReservedCores", readCore) },
-            Memory: {
-              MemoryMB: memory.whole("MemoryMB", task.Resources.MemoryMB),
-              MemoryMaxMB: memory.whole("MemoryMaxMB", task.Resources.MemoryMaxMB, { min: -1 }),
-            },
-            Networks: own.list("Networks", readNetworkResource),
-            Devices: null,
-          },
-        ];
+    RescheduleTime: BigInt(from.stamp("RescheduleTime")),
+    PrevAllocID: from.text("PrevAllocID"),
+    PrevNodeID: from.text("PrevNodeID"),
+    Delay: readDelay(from),
+  };
+}
+
+/** The documentation shows it as a string of digits, the reference sends a number. */
+function readDelay(from: FieldReader): number | bigint {
+  const value = from.raw("Delay");
+  return typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : from.duration("Delay", 0);
+}
+
+function readMetrics(value: unknown, path: string): AllocMetric {
+  const from = new FieldReader(value, path);
+  return {
+    NodesEvaluated: from.whole("NodesEvaluated", 0),
+    NodesFiltered: from.whole("NodesFiltered", 0),
+    NodesInPool: from.whole("NodesInPool", 0),
+    NodePool: from.text("NodePool"),
+    NodesAvailable: readNumbers(from, "NodesAvailable") ?? {},
+    ClassFiltered: readNumbers(from, "ClassFiltered"),
+    ConstraintFiltered: readNumbers(from, "ConstraintFiltered"),
+    NodesExhausted: from.whole("NodesExhausted", 0),
+    ClassExhausted: readNumbers(from, "ClassExhausted"),
+    DimensionExhausted: readNumbers(from, "DimensionExhausted"),
+    QuotaExhausted: null,
+    ResourcesExhausted: from.object("ResourcesExhausted", (given, at) => new FieldReader(given, at).others([]) as Record<string, object>),
+    Scores: readNumbers(from, "Scores"),
+    ScoreMetaData: from.list("ScoreMetaData", (element) => element),
+    AllocationTime: from.whole("AllocationTime", 0),
+    CoalescedFailures: from.whole("CoalescedFailures", 0),
+  };
+}
+
+const readNumbers = (from: FieldReader, name: string): Readonly<Record<string, number>> | null =>
+  from.object(name, (value, path) =>
+    Object.fromEntries(
+      Object.entries(new FieldReader(value, path).others([])).map(([key, number]) => {
+        if (typeof number !== "number") throw new InvalidField(`${path}[${JSON.stringify(key)}]`, number, "a number");
+        return [key, number];
       }),
     ),
-    TaskLifecycles: lifecycles(group),
-    Shared: {
-      DiskMB: shared.whole("DiskMB", group.EphemeralDisk.SizeMB),
-      Networks: shared.list("Networks", readNetworkResource),
-      Ports: shared.list("Ports", readPort),
-    },
-  };
-}
-
-/** From `TaskResources` and `SharedResources`, which a control plane of before Nomad 0.9 sends, else from the job. */
-function derived(from: FieldReader, group: TaskGroup): AllocatedResources {
-  const given = new FieldReader(from.raw("TaskResources") ?? {}, from.at("TaskResources"));
-  const shared = from.object("SharedResources", readResources);
-  return {
-    Tasks: Object.fromEntries(
-      group.Tasks.map((task) => {
-        const { CPU, MemoryMB, MemoryMaxMB, Networks } = given.object(task.Name, readResources) ?? task.Resources;
-        return [task.Name, { Cpu: { CpuShares: CPU, ReservedCores: null }, Memory: { MemoryMB, MemoryMaxMB }, Networks, Devices: null }];
-      }),
-    ),
-    TaskLifecycles: lifecycles(group),
-    Shared: { DiskMB: shared?.DiskMB || group.EphemeralDisk.SizeMB, Networks: shared?.Networks ?? null, Ports: null },
-  };
-}
-
-const lifecycles = (group: TaskGroup): AllocatedResources["TaskLifecycles"] =>
-  Object.fromEntries(group.Tasks.map(({ Name, Lifecycle }) => [Name, Lifecycle && { Hook: Lifecycle.Hook, Sidecar: Lifecycle.Sidecar }]));
-
-const maxPort = 65_535;
-
-function readPort(value: unknown, path: string): AllocatedPort {
-  const from = new FieldReader(value, path);
-  return {
-    Label: from.needed("Label"),
-    Value: from.whole("Value", 0, { max: maxPort }),
-    To: from.whole("To", 0, { min: -1, max: maxPort }),
-    HostIP: from.text("HostIP"),
-  };
-}
-
-function readCore(value: unknown, path: string): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
-    throw new InvalidField(path, value, "a whole number of 0 or more");
-  return value;
-}
-
-const readNetworkResource = (value: unknown, path: string): NetworkResource => {
-  const from = new FieldReader(value, path);
-  const port = (element: unknown, at: string) => ({
-    ...new FieldReader(element, at).others(["HostIP"]),
-    ...readPort(element, at),
-    HostNetwork: "default",
-  });
-  return {
-    ...from.others(["Mode", "Device", "CIDR", "IP", "MBits", "ReservedPorts", "DynamicPorts"]),
-    Mode: from.text("Mode"),
-    Device: from.text("Device"),
-    CIDR: from.text("CIDR"),
-    IP: from.text("IP"),
-    MBits: from.whole("MBits", 0),
-    ReservedPorts: from.list("ReservedPorts", port),
-    DynamicPorts: from.list("DynamicPorts", port),
-  };
-};
+  );

@@ -1,5 +1,5 @@
 import type { AllocatedResources, Allocation, AllocDeploymentStatus } from "./allocation.js";
-import { cached, encodeShared, encodeTaskStates, encodeTime } from "./encode-task-state.js";
+import { cached, encodeShared, encodeTaskStates, encodeTime, flat, encodeText as text } from "./encode-task-state.js";
 import type { TaskGroup } from "./job.js";
 import { encodeJson } from "./json.js";
 import { noResources } from "./resources.js";
@@ -20,11 +20,13 @@ const stubs: readonly WeakMap<Allocation, string>[] = [new WeakMap(), new WeakMa
 /** One element of GET /v1/allocations. */
 export function encodeAllocationStub(alloc: Allocation, options: StubOptions): string {
   const texts = stubs[(options.resources ? 1 : 0) + (options.taskStates ? 2 : 0)] as WeakMap<Allocation, string>;
-  return cached(
-    texts,
-    alloc,
-    () =>
-      `{${stubMembers(alloc, options.taskStates)}${options.resources ? `,"AllocatedResources":${encodeShared(alloc.AllocatedResources)}` : ""}}`,
+  return cached(texts, alloc, () =>
+    flat([
+      "{",
+      stubMembers(alloc, options.taskStates),
+      options.resources ? `,"AllocatedResources":${encodeShared(alloc.AllocatedResources)}` : "",
+      "}",
+    ]),
   );
 }
 
@@ -38,7 +40,7 @@ export function encodeAllocation(alloc: Allocation): string {
     `,"Job":${encodeShared(alloc.Job)}` +
     `,"Metrics":${encodeShared(alloc.Metrics)}` +
     `,"NetworkStatus":${encodeShared(alloc.NetworkStatus)}` +
-    `,"PreviousAllocation":${text(alloc.PreviousAllocation)}` +
+    `,"PreviousAllocation":${text(alloc.PreviousAllocation)},"SigningKeyID":""` +
     `,${deprecatedResources(alloc.AllocatedResources, group)}}`
   );
 }
@@ -65,8 +67,6 @@ const encodeDeploymentStatus = (status: AllocDeploymentStatus | null): string =>
   status === null
     ? "null"
     : `{"Canary":${status.Canary},"Healthy":${status.Healthy},"ModifyIndex":${status.ModifyIndex},"Timestamp":${encodeTime(status.Timestamp)}}`;
-
-const text = (value: string): string => JSON.stringify(value);
 
 const deprecated = new WeakMap<AllocatedResources, string>();
 

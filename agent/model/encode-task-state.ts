@@ -9,31 +9,42 @@ import type { UnixNano } from "./units.js";
  */
 
 const events = new WeakMap<TaskEvent, string>();
-const states = new WeakMap<TaskState, string>();
-const taskStates = new WeakMap<object, string>();
 
-/** TaskStates by task, or null. */
+/** TaskStates by task, or null. Not kept: the texts of the events are most of it, and those are. */
 export function encodeTaskStates(value: Readonly<Record<string, TaskState>> | null): string {
   if (value === null) return "null";
-  return cached(taskStates, value, () => {
-    const members = Object.entries(value).map(([name, state]) => `${JSON.stringify(name)}:${cached(states, state, encodeTaskState)}`);
-    return `{${members.join(",")}}`;
-  });
+  const members = Object.entries(value).map(([name, state]) => `${JSON.stringify(name)}:${encodeTaskState(state)}`);
+  return `{${members.join(",")}}`;
 }
 
-function encodeTaskState(state: TaskState): string {
-  return (
-    `{"Events":[${state.Events.map((event) => cached(events, event, encodeTaskEvent)).join(",")}]` +
-    `,"Failed":${state.Failed},"FinishedAt":${encodeTime(state.FinishedAt)},"LastRestart":${encodeTime(state.LastRestart)},"Paused":""` +
-    `,"Restarts":${state.Restarts},"StartedAt":${encodeTime(state.StartedAt)},"State":"${state.State}","TaskHandle":null}`
-  );
-}
+const encodeTaskState = (state: TaskState): string =>
+  `{"Events":[${state.Events.map((event) => cached(events, event, encodeTaskEvent)).join(",")}]` +
+  `,"Failed":${state.Failed},"FinishedAt":${encodeTime(state.FinishedAt)},"LastRestart":${encodeTime(state.LastRestart)},"Paused":""` +
+  `,"Restarts":${state.Restarts},"StartedAt":${encodeTime(state.StartedAt)},"State":"${state.State}","TaskHandle":null}`;
 
-export function encodeTaskEvent(event: TaskEvent): string {
-  // The one member that JSON.stringify can not write.
-  const { Time, ...rest } = event;
-  return `${JSON.stringify(rest).slice(0, -1)},"Time":${Time}}`;
-}
+export const encodeTaskEvent = (event: TaskEvent): string =>
+  flat([
+    `{"Details":${encodeDetails(event.Details)},"DiskLimit":${event.DiskLimit},"DisplayMessage":${encodeText(event.DisplayMessage)}`,
+    `,"DownloadError":${encodeText(event.DownloadError)},"DriverError":${encodeText(event.DriverError)}`,
+    `,"DriverMessage":${encodeText(event.DriverMessage)},"ExitCode":${event.ExitCode},"FailedSibling":${encodeText(event.FailedSibling)}`,
+    `,"FailsTask":${event.FailsTask},"GenericSource":${encodeText(event.GenericSource)},"KillError":${encodeText(event.KillError)}`,
+    `,"KillReason":${encodeText(event.KillReason)},"KillTimeout":${event.KillTimeout},"Message":${encodeText(event.Message)}`,
+    `,"RestartReason":${encodeText(event.RestartReason)},"SetupError":${encodeText(event.SetupError)},"Signal":${event.Signal}`,
+    `,"StartDelay":${event.StartDelay},"TaskSignal":${encodeText(event.TaskSignal)}`,
+    `,"TaskSignalReason":${encodeText(event.TaskSignalReason)},"Time":${event.Time},"Type":${encodeText(event.Type)}`,
+    `,"ValidationError":${encodeText(event.ValidationError)},"VaultError":${encodeText(event.VaultError)}}`,
+  ]);
+
+const encodeDetails = (details: TaskEvent["Details"]): string => {
+  for (const _ in details) return JSON.stringify(details);
+  return "{}";
+};
+
+/** Most texts of an event are empty. */
+export const encodeText = (text: string): string => (text === "" ? '""' : JSON.stringify(text));
+
+/** A text that was put together with `+` is a tree of its parts, which every later join would walk again; this one is not. */
+export const flat = (parts: readonly string[]): string => parts.join("");
 
 /** A zero time is null. */
 export const encodeTime = (time: UnixNano | null): string => (time === null ? "null" : `"${formatRfc3339(time)}"`);

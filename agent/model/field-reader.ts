@@ -43,6 +43,27 @@ export class FieldReader {
     return Object.fromEntries(Object.entries(this.#input).filter(([name]) => !taken.has(name.toLowerCase()) && name !== "__proto__"));
   }
 
+  /**
+   * Members that are passed on: those of `defaults`, each of its default's type where that has one, and whatever else was
+   * given that is none of `read`.
+   */
+  passed(defaults: Input, read: readonly string[]): Record<string, unknown> {
+    const passed = this.others([...read, ...Object.keys(defaults)]);
+    for (const [name, fallback] of Object.entries(defaults)) {
+      if (typeof fallback === "string") passed[name] = this.text(name, fallback);
+      else if (typeof fallback === "boolean") passed[name] = this.flag(name, fallback);
+      else if (typeof fallback === "number") passed[name] = this.whole(name, fallback);
+      else passed[name] = this.raw(name) ?? fallback;
+    }
+    return passed;
+  }
+
+  /** @throws InvalidField when one of the members is given, and no list of objects or no object. */
+  shapes({ lists, objects }: { readonly lists: readonly string[]; readonly objects: readonly string[] }): void {
+    for (const name of lists) this.list(name, (element, at) => new FieldReader(element, at));
+    for (const name of objects) this.object(name, (value, at) => new FieldReader(value, at));
+  }
+
   text(name: string, fallback = ""): string {
     const value = this.raw(name);
     if (value === undefined) return fallback;
@@ -83,9 +104,15 @@ export class FieldReader {
   /** Nanoseconds. */
   duration(name: string, fallback: Duration, min = 0): Duration {
     const value = this.raw(name) ?? fallback;
-    const isWhole = typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value));
-    if (!isWhole || value < min)
+    if (!isInt64(value) || value < min)
       throw this.#invalid(name, value, min > 0 ? `a duration of ${min} ns or more` : "a duration, in whole nanoseconds of 0 or more");
+    return value;
+  }
+
+  /** An index or a time, which may be beyond what a double holds. It has to be given. */
+  stamp(name: string): number | bigint {
+    const value = this.raw(name);
+    if (!isInt64(value) || value < 0) throw this.#invalid(name, value, "a whole number of 0 or more");
     return value;
   }
 
@@ -99,7 +126,8 @@ export class FieldReader {
       if (key === "" || key.includes("\0") || key.includes("=") || text.includes("\0"))
         throw new InvalidField(`${reader.path}[${JSON.stringify(key)}]`, text, "a name without '=' and no NUL");
     }
-    return value as Record<string, string>;
+    // Nomad makes no difference between an empty map and none.
+    return Object.keys(value as Input).length === 0 ? null : (value as Record<string, string>);
   }
 
   list<T>(name: string, read: (value: unknown, path: string) => T): readonly T[] | null {
@@ -122,6 +150,11 @@ export class FieldReader {
     return new InvalidField(this.at(name), given, want);
   }
 }
+
+const maxInt64 = 2n ** 63n - 1n;
+
+const isInt64 = (value: unknown): value is number | bigint =>
+  (typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value))) && value <= maxInt64 && value >= -maxInt64;
 
 export function readText(value: unknown, path: string): string {
   if (typeof value !== "string" || value.includes("\0")) throw new InvalidField(path, value, "a string");

@@ -13,6 +13,8 @@ export function parseGoDuration(text: string): number {
   if (!whole.test(text)) throw new Error(`invalid duration ${JSON.stringify(text)}, want one such as "30s" or "1m30s"`);
   let ns = 0;
   for (const [, count = "", unit = ""] of text.matchAll(part)) ns += Number(count) * (unitNs[unit] ?? 0);
+  // Go counts in 64 bits: some 292 years.
+  if (ns >= 2 ** 63) throw new Error(`invalid duration ${JSON.stringify(text)}, want one of less than 2562047h`);
   return Math.round(text.startsWith("-") ? -ns : ns);
 }
 

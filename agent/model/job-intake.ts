@@ -1,7 +1,7 @@
 import { FieldReader, noneTwice, readText } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
-import type { EphemeralDisk, Job, JobType, Task, TaskGroup } from "./job.js";
-import { readNetworks, readService } from "./network-intake.js";
+import type { EphemeralDisk, Job, JobType, MigrateStrategy, ReschedulePolicy, Task, TaskGroup, UpdateStrategy } from "./job.js";
+import { readNetworks } from "./network-intake.js";
 import {
   defaultReschedulePolicy,
   defaultRestartPolicy,
@@ -10,6 +10,7 @@ import {
   readRestartPolicy,
   readUpdate,
 } from "./policy-intake.js";
+import { serviceReader } from "./service-intake.js";
 import { readTask } from "./task-intake.js";
 import { SECOND } from "./units.js";
 
@@ -48,6 +49,21 @@ const emptyGroup = {
   Volumes: null,
 };
 
+const shapes = {
+  job: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Multiregion", "ParameterizedJob", "Periodic", "UI", "VersionTag"] },
+  group: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Consul", "Disconnect", "Scaling", "Volumes"] },
+};
+
+/** What the groups of a job have of it. */
+interface JobScope {
+  readonly namespace: string;
+  readonly id: string;
+  readonly type: JobType;
+  readonly update: UpdateStrategy | undefined;
+  readonly reschedule: ReschedulePolicy | null;
+  readonly migrate: MigrateStrategy | undefined;
+}
+
 /**
  * A job as a caller gave it, checked and with Nomad's defaults. Members that are not known here stay as they are.
  *
@@ -58,16 +74,25 @@ export function jobFromApi(input: unknown, path = "Job"): Job {
   const from = new FieldReader(input, path);
   const ID = readId(from, "ID");
   const Type = from.oneOf("Type", types, "service");
-  const update = from.raw("Update");
-  const TaskGroups = from.list("TaskGroups", (group, at) => readGroup(group, at, Type, update)) ?? [];
+  const Namespace = readNamespace(from);
+  from.shapes(shapes.job);
+  const update = from.object("Update", (value, at) => readUpdate(value, at)) ?? undefined;
+  const scope: JobScope = {
+    namespace: Namespace,
+    id: ID,
+    type: Type,
+    update,
+    reschedule: from.object("Reschedule", (value, at) => readReschedulePolicy(value, at, Type, null)),
+    migrate: from.object("Migrate", (value, at) => readMigrate(value, at)) ?? undefined,
+  };
+  const TaskGroups = from.list("TaskGroups", (group, at) => readGroup(group, at, scope)) ?? [];
   if (TaskGroups.length === 0) throw new InvalidField(from.at("TaskGroups"), from.raw("TaskGroups"), "at least one group");
   noneTwice(TaskGroups, "Name", from.at("TaskGroups"));
   return {
-    ...emptyJob,
-    ...withoutNulls(from.others(known)),
+    ...from.passed(emptyJob, known),
     ID,
     Name: from.text("Name") || ID,
-    Namespace: from.text("Namespace") || "default",
+    Namespace,
     Region: from.text("Region") || "global",
     Type,
     Priority: from.whole("Priority", 50, { min: 1, max: 100 }),
@@ -75,7 +100,7 @@ export function jobFromApi(input: unknown, path = "Job"): Job {
     NodePool: from.text("NodePool") || "default",
     Meta: from.texts("Meta"),
     TaskGroups,
-    Update: readJobUpdate(update, from.at("Update"), Type),
+    Update: jobUpdate(update, Type),
     ParentID: from.text("ParentID"),
     // What follows is the registry's to say, whatever the caller wrote.
     Stop: false,
@@ -90,10 +115,14 @@ export function jobFromApi(input: unknown, path = "Job"): Job {
   };
 }
 
-function readGroup(value: unknown, path: string, type: JobType, update: unknown): TaskGroup {
+function readGroup(value: unknown, path: string, { namespace, id, type, ...jobs }: JobScope): TaskGroup {
   const from = new FieldReader(value, path);
-  const restart = from.object("RestartPolicy", (policy, at) => readRestartPolicy(policy, at, defaultRestartPolicy(type)));
-  const Tasks = from.list("Tasks", (task, at) => readTask(task, at, type, restart)) ?? [];
+  from.shapes(shapes.group);
+  const Name = readGroupName(from);
+  const base = defaultRestartPolicy(type);
+  const restart = from.object("RestartPolicy", (policy, at) => readRestartPolicy(policy, at, base)) ?? base;
+  const owner = { namespace, job: id, group: Name };
+  const Tasks = from.list("Tasks", (task, at) => readTask(task, at, { ...owner, restart })) ?? [];
   if (Tasks.length === 0) throw new InvalidField(from.at("Tasks"), from.raw("Tasks"), "at least one task");
   noneTwice(Tasks, "Name", from.at("Tasks"));
   if (Tasks.filter(({ Leader }) => Leader).length > 1)
@@ -104,20 +133,21 @@ function readGroup(value: unknown, path: string, type: JobType, update: unknown)
   checkLogsFit(Tasks, EphemeralDisk, from);
   const isService = type === "service" || type === "system";
   return {
-    ...emptyGroup,
-    ...withoutNulls(from.others(knownOfGroup)),
-    Name: readGroupName(from),
+    ...from.passed(emptyGroup, knownOfGroup),
+    Name,
     Count: from.whole("Count", 1, { max: maxCount }),
     Tasks,
     Meta: from.texts("Meta"),
-    RestartPolicy: restart ?? defaultRestartPolicy(type),
+    RestartPolicy: restart,
     ReschedulePolicy:
-      from.object("ReschedulePolicy", (policy, at) => readReschedulePolicy(policy, at, type)) ?? defaultReschedulePolicy(type),
+      from.object("ReschedulePolicy", (policy, at) => readReschedulePolicy(policy, at, type, jobs.reschedule)) ??
+      jobs.reschedule ??
+      defaultReschedulePolicy(type),
     EphemeralDisk,
     Networks: readNetworks(from),
-    Services: from.list("Services", readService),
-    Update: isService ? readUpdate(from.raw("Update"), from.at("Update"), update) : null,
-    Migrate: type === "service" ? readMigrate(from.raw("Migrate"), from.at("Migrate")) : null,
+    Services: from.list("Services", serviceReader({ ...owner, task: "" })),
+    Update: isService ? readUpdate(from.raw("Update"), from.at("Update"), jobs.update) : null,
+    Migrate: type === "service" ? readMigrate(from.raw("Migrate"), from.at("Migrate"), jobs.migrate) : null,
     ShutdownDelay: from.raw("ShutdownDelay") === undefined ? null : from.duration("ShutdownDelay", 0),
     MaxRunDuration: from.raw("MaxRunDuration") === undefined ? null : from.duration("MaxRunDuration", 0),
   };
@@ -136,25 +166,31 @@ function readId(from: FieldReader, member: string): string {
   return id;
 }
 
+function readNamespace(from: FieldReader): string {
+  const namespace = from.text("Namespace") || "default";
+  if (!/^[A-Za-z0-9-]{1,128}$/.test(namespace)) throw from.invalid("Namespace", "at most 128 letters, digits and hyphens");
+  return namespace;
+}
+
 function readDatacenters(from: FieldReader): readonly string[] {
   const given = from.list("Datacenters", readText);
   return given === null || given.length === 0 ? ["*"] : given;
 }
 
 /** The job's own block is kept short, as the reference keeps it: what counts is each group's. */
-function readJobUpdate(value: unknown, path: string, type: JobType): unknown {
-  if (value !== undefined) return { ...readUpdate(value, path, null), ...new FieldReader(value, path).others([]) };
-  const isService = type === "service" || type === "system";
+function jobUpdate(given: UpdateStrategy | undefined, type: JobType): unknown {
+  const inSteps = type === "service" || type === "system";
+  const MaxParallel = given?.MaxParallel ?? (inSteps ? 1 : 0);
   return {
     AutoPromote: false,
     AutoRevert: false,
     Canary: 0,
     HealthCheck: "",
     HealthyDeadline: 0,
-    MaxParallel: isService ? 1 : 0,
+    MaxParallel,
     MinHealthyTime: 0,
     ProgressDeadline: 0,
-    Stagger: isService ? 30 * SECOND : 0,
+    Stagger: MaxParallel === 0 ? 0 : (given?.Stagger ?? 30 * SECOND),
   };
 }
 
@@ -181,9 +217,6 @@ function checkLogsFit(tasks: readonly Task[], disk: EphemeralDisk, from: FieldRe
   }
 }
 
-const withoutNulls = (members: Record<string, unknown>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null));
-
 const known = [
   "ID",
   "Name",
@@ -196,6 +229,8 @@ const known = [
   "Meta",
   "TaskGroups",
   "Update",
+  "Reschedule",
+  "Migrate",
   "ParentID",
   "Stop",
   "Status",

@@ -1,8 +1,8 @@
-import { FieldReader, noneTwice, readText } from "./field-reader.js";
+import { FieldReader } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
-import type { NetworkResource, Port, Service } from "./job.js";
+import type { NetworkResource, Port } from "./job.js";
 
-const maxPort = 65_535;
+export const maxPort = 65_535;
 
 export function readNetworks(from: FieldReader): readonly NetworkResource[] | null {
   const networks = from.list("Networks", readNetwork);
@@ -10,15 +10,11 @@ export function readNetworks(from: FieldReader): readonly NetworkResource[] | nu
   return networks;
 }
 
-function readNetwork(value: unknown, path: string): NetworkResource {
+export function readNetwork(value: unknown, path: string): NetworkResource {
   const from = new FieldReader(value, path);
   const ReservedPorts = from.list("ReservedPorts", (port, at) => readPort(port, at, 1));
   const DynamicPorts = from.list("DynamicPorts", (port, at) => readPort(port, at, 0));
-  noneTwice(
-    [...(ReservedPorts ?? []), ...(DynamicPorts ?? [])].map(({ Label }) => ({ Label })),
-    "Label",
-    `${path}.Ports`,
-  );
+  checkPorts(ReservedPorts ?? [], DynamicPorts ?? [], path);
   return {
     DNS: null,
     Hostname: "",
@@ -45,15 +41,19 @@ function readPort(value: unknown, path: string, min: number): Port {
   };
 }
 
-export function readService(value: unknown, path: string): Service {
-  const from = new FieldReader(value, path);
-  return {
-    ...from.others(["Name", "Provider", "PortLabel", "AddressMode", "Address", "Tags"]),
-    Name: from.text("Name"),
-    Provider: from.oneOf("Provider", ["nomad", "consul"], "consul"),
-    PortLabel: from.text("PortLabel"),
-    AddressMode: from.oneOf("AddressMode", ["auto", "host", "driver", "alloc"], "auto"),
-    Address: from.text("Address"),
-    Tags: from.list("Tags", readText),
-  };
+/** Labels become environment variables, and a static port can be had once. */
+function checkPorts(reserved: readonly Port[], dynamic: readonly Port[], path: string): void {
+  const labels = new Set<string>();
+  const numbers = new Set<number>();
+  const placed = [
+    ...reserved.map((port, i) => ({ ...port, at: `${path}.ReservedPorts[${i}]` })),
+    ...dynamic.map((port, i) => ({ ...port, at: `${path}.DynamicPorts[${i}]` })),
+  ];
+  for (const { at, Label, Value, IgnoreCollision } of placed) {
+    if (labels.has(Label)) throw new InvalidField(`${at}.Label`, Label, "a label that no other port has");
+    labels.add(Label);
+    if (Value !== 0 && numbers.has(Value) && !IgnoreCollision)
+      throw new InvalidField(`${at}.Value`, Value, "a port that no other label has");
+    numbers.add(Value);
+  }
 }

@@ -1,4 +1,5 @@
 import { FieldReader } from "./field-reader.js";
+import { InvalidField } from "./invalid-field.js";
 import type { JobType, MigrateStrategy, ReschedulePolicy, RestartPolicy, UpdateStrategy } from "./job.js";
 import { HOUR, MINUTE, SECOND } from "./units.js";
 
@@ -47,13 +48,22 @@ export function defaultReschedulePolicy(type: JobType): ReschedulePolicy | null 
   return { Attempts: 0, Interval: 0, Delay: 30 * SECOND, DelayFunction: "exponential", MaxDelay: HOUR, Unlimited: true };
 }
 
-export function readReschedulePolicy(value: unknown, path: string, type: JobType): ReschedulePolicy {
-  const base = defaultReschedulePolicy(type) ?? (defaultReschedulePolicy("batch") as ReschedulePolicy);
+/** @param given the job's own policy, which its groups inherit. */
+export function readReschedulePolicy(value: unknown, path: string, type: JobType, given: ReschedulePolicy | null): ReschedulePolicy {
+  const base = given ?? defaultReschedulePolicy(type) ?? (defaultReschedulePolicy("batch") as ReschedulePolicy);
   const from = new FieldReader(value, path);
+  const Attempts = from.whole("Attempts", base.Attempts);
+  const Interval = from.duration("Interval", base.Interval);
+  if (Attempts > 0) {
+    // A service's default is Unlimited, which would silently make nothing of the attempts.
+    if (from.flag("Unlimited", base.Unlimited))
+      throw new InvalidField(from.at("Unlimited"), true, `false when Attempts is more than 0 (${Attempts})`);
+    if (Interval <= 0) throw from.invalid("Interval", `more than 0 when Attempts is (${Attempts})`);
+  }
   return {
     ...from.others(known.reschedule),
-    Attempts: from.whole("Attempts", base.Attempts),
-    Interval: from.duration("Interval", base.Interval),
+    Attempts,
+    Interval,
     Delay: from.duration("Delay", base.Delay),
     DelayFunction: from.oneOf("DelayFunction", ["constant", "exponential", "fibonacci"], base.DelayFunction),
     MaxDelay: from.duration("MaxDelay", base.MaxDelay),
@@ -73,9 +83,8 @@ const defaultUpdate: UpdateStrategy = {
   Canary: 0,
 };
 
-/** @param jobs the update block of the job, which its groups inherit. */
-export function readUpdate(value: unknown, path: string, jobs: unknown): UpdateStrategy {
-  const base = jobs === null || jobs === undefined ? defaultUpdate : updateOf(new FieldReader(jobs, "Job.Update"), defaultUpdate);
+/** @param base the update block of the job, which its groups inherit. */
+export function readUpdate(value: unknown, path: string, base: UpdateStrategy = defaultUpdate): UpdateStrategy {
   return value === undefined ? base : updateOf(new FieldReader(value, path), base);
 }
 
@@ -98,14 +107,23 @@ function updateOf(from: FieldReader, base: UpdateStrategy): UpdateStrategy {
   };
 }
 
-export function readMigrate(value: unknown, path: string): MigrateStrategy {
-  const from = new FieldReader(value ?? {}, path);
+const defaultMigrate: MigrateStrategy = {
+  MaxParallel: 1,
+  HealthCheck: "checks",
+  MinHealthyTime: 10 * SECOND,
+  HealthyDeadline: 5 * MINUTE,
+};
+
+/** @param base the migrate block of the job, which its groups inherit. */
+export function readMigrate(value: unknown, path: string, base: MigrateStrategy = defaultMigrate): MigrateStrategy {
+  if (value === undefined) return base;
+  const from = new FieldReader(value, path);
   return {
     ...from.others(known.migrate),
-    MaxParallel: from.whole("MaxParallel", 1),
-    HealthCheck: from.oneOf("HealthCheck", ["checks", "task_states"], "checks"),
-    MinHealthyTime: from.duration("MinHealthyTime", 10 * SECOND),
-    HealthyDeadline: from.duration("HealthyDeadline", 5 * MINUTE),
+    MaxParallel: from.whole("MaxParallel", base.MaxParallel),
+    HealthCheck: from.oneOf("HealthCheck", ["checks", "task_states"], base.HealthCheck),
+    MinHealthyTime: from.duration("MinHealthyTime", base.MinHealthyTime),
+    HealthyDeadline: from.duration("HealthyDeadline", base.HealthyDeadline),
   };
 }
 

@@ -1,9 +1,10 @@
 import { FieldReader } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
-import type { JobType, LogConfig, Resources, RestartPolicy, Task, TaskLifecycle } from "./job.js";
-import { readNetworks, readService } from "./network-intake.js";
-import { defaultRestartPolicy, readRestartPolicy } from "./policy-intake.js";
+import type { LogConfig, Resources, RestartPolicy, Task, TaskLifecycle } from "./job.js";
+import { readNetworks } from "./network-intake.js";
+import { readRestartPolicy } from "./policy-intake.js";
 import { noResources } from "./resources.js";
+import { type ServiceOwner, serviceReader } from "./service-intake.js";
 import { parseSignal } from "./signals.js";
 import { SECOND } from "./units.js";
 
@@ -19,18 +20,6 @@ const empty = {
   Consul: null,
   DispatchPayload: null,
   Identities: null,
-  Identity: {
-    Audience: ["nomadproject.io"],
-    ChangeMode: "",
-    ChangeSignal: "",
-    Env: false,
-    ExtraClaims: null,
-    File: false,
-    Filepath: "",
-    Name: "default",
-    ServiceName: "",
-    TTL: 0,
-  },
   Kind: "",
   ScalingPolicies: null,
   Schedule: null,
@@ -40,24 +29,45 @@ const empty = {
   VolumeMounts: null,
 };
 
-/** @param group the restart policy of the group as it was given, which its tasks inherit. */
-export function readTask(value: unknown, path: string, type: JobType, group: RestartPolicy | null): Task {
+const emptyIdentity = {
+  Audience: ["nomadproject.io"],
+  ChangeMode: "",
+  ChangeSignal: "",
+  Env: false,
+  ExtraClaims: null,
+  File: false,
+  Filepath: "",
+  Name: "default",
+  ServiceName: "",
+  TTL: 0,
+};
+
+const shapes = {
+  lists: ["Actions", "Affinities", "Artifacts", "Constraints", "Identities", "ScalingPolicies", "Secrets", "Templates", "VolumeMounts"],
+  objects: ["CSIPluginConfig", "Consul", "DispatchPayload", "Schedule", "Vault"],
+};
+
+/** What a task has of its group. */
+export interface TaskScope extends Omit<ServiceOwner, "task"> {
+  readonly restart: RestartPolicy;
+}
+
+export function readTask(value: unknown, path: string, { restart, ...group }: TaskScope): Task {
   const from = new FieldReader(value, path);
-  const base = group ?? defaultRestartPolicy(type);
-  const given = from.others(known);
-  for (const [name, member] of Object.entries(given)) if (member === null) delete given[name];
+  from.shapes(shapes);
+  const Name = readName(from);
   return {
-    ...empty,
-    ...given,
-    Name: readName(from),
+    ...from.passed(empty, known),
+    Name,
     Driver: from.needed("Driver"),
     User: from.text("User"),
-    Config: from.object("Config", (config, at) => new FieldReader(config, at).others([])),
+    Config: readConfig(from),
+    Identity: new FieldReader(from.raw("Identity") ?? {}, from.at("Identity")).passed(emptyIdentity, []),
     Env: from.texts("Env"),
     Meta: from.texts("Meta"),
-    Services: from.list("Services", readService),
+    Services: from.list("Services", serviceReader({ ...group, task: Name })),
     Resources: readResources(from.raw("Resources") ?? {}, from.at("Resources")),
-    RestartPolicy: from.object("RestartPolicy", (policy, at) => readRestartPolicy(policy, at, base)) ?? base,
+    RestartPolicy: from.object("RestartPolicy", (policy, at) => readRestartPolicy(policy, at, restart)) ?? restart,
     LogConfig: readLogConfig(from.raw("LogConfig") ?? {}, from.at("LogConfig")),
     Lifecycle: from.object("Lifecycle", readLifecycle),
     Leader: from.flag("Leader"),
@@ -67,10 +77,16 @@ export function readTask(value: unknown, path: string, type: JobType, group: Res
   };
 }
 
+/** The driver's own. Nomad makes no difference between an empty one and none. */
+function readConfig(from: FieldReader): Task["Config"] {
+  const config = from.object("Config", (value, at) => new FieldReader(value, at).others([]));
+  return config && Object.keys(config).length > 0 ? config : null;
+}
+
 /** A task's name is a directory's, and part of a log file's. */
 function readName(from: FieldReader): string {
   const name = from.needed("Name");
-  if (/[/\0]/.test(name) || name === "." || name === ".." || name === "alloc" || name.length > maxNameLength)
+  if (/[/\0]/.test(name) || name === "." || name === ".." || name === "alloc" || name === "__proto__" || name.length > maxNameLength)
     throw from.invalid("Name", `a name of at most ${maxNameLength} characters without '/', and not "alloc"`);
   return name;
 }
@@ -91,8 +107,7 @@ export function readResources(value: unknown, path: string): Resources {
   if (MemoryMaxMB > 0 && MemoryMaxMB < MemoryMB)
     throw from.invalid("MemoryMaxMB", `MemoryMB (${MemoryMB}) or more, 0 for none or -1 for no limit`);
   return {
-    ...noResources,
-    ...from.others(["CPU", "Cores", "MemoryMB", "MemoryMaxMB", "DiskMB", "Networks"]),
+    ...from.passed(noResources, ["CPU", "Cores", "MemoryMB", "MemoryMaxMB", "DiskMB", "Networks"]),
     // With whole cores reserved, their MHz are what the task gets.
     CPU: from.whole("CPU", Cores > 0 ? 0 : 100),
     Cores,
@@ -128,6 +143,7 @@ const known = [
   "Driver",
   "User",
   "Config",
+  "Identity",
   "Env",
   "Meta",
   "Services",
