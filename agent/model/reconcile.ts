@@ -110,7 +110,11 @@ function reconcileGroup(job: Job, group: TaskGroup, allocs: readonly Allocation[
       const fate = fateOf(alloc, job, group);
       return fate ? [{ alloc, fate }] : [];
     })
-    .sort((a, b) => nameIndex(a.alloc.Name) - nameIndex(b.alloc.Name));
+    // Of two with one name the one that is wanted holds it.
+    .sort(
+      (a, b) =>
+        nameIndex(a.alloc.Name) - nameIndex(b.alloc.Name) || Number(isDesiredTerminal(a.alloc)) - Number(isDesiredTerminal(b.alloc)),
+    );
 
   const kept = holders.slice(0, count);
   const surplus = holders.slice(count).filter(({ alloc }) => !isClientTerminal(alloc) && !isDesiredTerminal(alloc));
