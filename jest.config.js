@@ -11,7 +11,12 @@ const common = {
 /** What a unit test and an integration test are: test/README.md. */
 export default {
   projects: [
-    { ...common, displayName: "unit", testPathIgnorePatterns: ["/node_modules/", "<rootDir>/dist", "<rootDir>/test/integration/"] },
+    {
+      ...common,
+      displayName: "unit",
+      testMatch: ["<rootDir>/**/*.test.ts"],
+      testPathIgnorePatterns: ["/node_modules/", "<rootDir>/dist", "<rootDir>/test/integration/"],
+    },
     { ...common, displayName: "integration", testMatch: ["<rootDir>/test/integration/**/*.test.ts"] },
   ],
 };

@@ -119,6 +119,7 @@ export class TaskLoop {
     const { mayStart, report, log } = this.#deps;
     for (;;) {
       await this.#cleanup;
+      if (!mayStart()) requests.restartDone();
       await requests.until(() => requests.killed || requests.detached || requests.failure !== null || mayStart());
       if (requests.detached) return null;
       const { handle } = this.#record;
@@ -145,6 +146,8 @@ export class TaskLoop {
     this.#run = run;
     this.#deps.log.info({ run: this.#record.handle.run }, "task started");
     this.#record.apply({ events: [events.started], state: "running", handle: { ...this.#record.handle, driver: run.state } });
+    // Whoever asked for a restart finds it running when told that it is done.
+    if (this.#requests.isRestarting) void this.#deps.report.durable().then(() => this.#requests.restartDone());
     return run;
   }
 
@@ -218,7 +221,8 @@ export class TaskLoop {
     if (decision === "failed") made.push((at) => events.notRestarting(at, reason));
     this.#record.apply({ events: made, state: decision === "restart" ? "pending" : "dead", handle: ended.handle });
     if (ended.run) this.#cleanup = this.#discard(ended.run, ended.handle);
-    this.#requests.restartDone();
+    this.#requests.restartTaken();
+    if (decision !== "restart" || delay > 0) this.#requests.restartDone();
     if (decision !== "restart") return false;
     await this.#restartDelay(delay);
     return !this.#requests.detached;

@@ -7,6 +7,7 @@ export class TaskRequests {
   readonly #kill = new AbortController();
   readonly #detach = new AbortController();
   #restart: { readonly done: Promise<void>; readonly resolve: () => void } | null = null;
+  #isRestartWanted = false;
   #failure: ((at: UnixNano) => TaskEvent) | null = null;
   #wake: (() => void) | null = null;
 
@@ -29,10 +30,15 @@ export class TaskRequests {
   }
 
   get restartWanted(): boolean {
+    return this.#isRestartWanted;
+  }
+
+  /** Whether somebody waits for a restart to be done. */
+  get isRestarting(): boolean {
     return this.#restart !== null;
   }
 
-  /** Resolves when the old process has ended. */
+  /** Resolves when the old process has ended and the new one runs, or has to wait for something else. */
   get restarted(): Promise<void> {
     return this.#restart?.done ?? Promise.resolve();
   }
@@ -57,12 +63,20 @@ export class TaskRequests {
     const done = new Promise<void>((settle) => {
       resolve = settle;
     });
+    this.#restart?.resolve();
     this.#restart = { done, resolve };
+    this.#isRestartWanted = true;
     this.wake();
   }
 
-  /** The old process is gone. */
+  /** The old process is gone: its end was taken as a restart. */
+  restartTaken(): void {
+    this.#isRestartWanted = false;
+  }
+
+  /** The new process runs, there is none, or it has to wait. */
   restartDone(): void {
+    this.#isRestartWanted = false;
     this.#restart?.resolve();
     this.#restart = null;
   }

@@ -96,7 +96,7 @@ export class TaskRunner {
   /**
    * Restarts a running task; the policy does not count it. Source: reference behaviour §4.8.
    *
-   * @returns resolves when the old process has ended.
+   * @returns resolves when it runs again, or the old process has ended and the new one has to wait.
    * @throws AllocdError `task-not-running`.
    */
   async restart(reason: string): Promise<void> {

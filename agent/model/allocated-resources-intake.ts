@@ -39,7 +39,7 @@ function readAllocated(value: unknown, path: string, group: TaskGroup): Allocate
   return {
     Tasks: Object.fromEntries(
       group.Tasks.map((task) => {
-        const own = new FieldReader(tasks.raw(task.Name) ?? {}, tasks.at(task.Name));
+        const own = new FieldReader(tasks.own(task.Name) ?? {}, tasks.at(task.Name));
         const cpu = new FieldReader(own.raw("Cpu") ?? {}, own.at("Cpu"));
         const memory = new FieldReader(own.raw("Memory") ?? {}, own.at("Memory"));
         return [
@@ -73,7 +73,8 @@ function derived(from: FieldReader, group: TaskGroup): AllocatedResources {
   return {
     Tasks: Object.fromEntries(
       group.Tasks.map((task) => {
-        const { CPU, MemoryMB, MemoryMaxMB, Networks } = given.object(task.Name, readResources) ?? task.Resources;
+        const own = given.own(task.Name);
+        const { CPU, MemoryMB, MemoryMaxMB, Networks } = own === undefined ? task.Resources : readResources(own, given.at(task.Name));
         return [task.Name, { Cpu: { CpuShares: CPU, ReservedCores: null }, Memory: { MemoryMB, MemoryMaxMB }, Networks, Devices: null }];
       }),
     ),

@@ -60,13 +60,13 @@ export function allocationFromApi(input: unknown): AllocationIntake {
   };
 }
 
-/** The job keeps the version and the times that its own registry gave it. */
+/** The job keeps the version and the times that its own registry gave it. One without a namespace is in its allocation's. */
 function readJob(from: FieldReader): Job {
   const path = from.at("Job");
   const given = from.raw("Job");
   if (given === undefined) throw from.invalid("Job", "the job that it is a part of");
-  const job = jobFromApi(given, path);
   const own = new FieldReader(given, path);
+  const job = jobFromApi({ ...own.others(["Namespace"]), Namespace: own.raw("Namespace") || from.raw("Namespace") }, path);
   return {
     ...job,
     Version: own.whole("Version", 0),

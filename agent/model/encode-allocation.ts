@@ -1,6 +1,5 @@
 import type { AllocatedResources, Allocation, AllocDeploymentStatus } from "./allocation.js";
 import { cached, encodeShared, encodeTaskStates, encodeTime, flat, encodeText as text } from "./encode-task-state.js";
-import type { TaskGroup } from "./job.js";
 import { encodeJson } from "./json.js";
 import { noResources } from "./resources.js";
 
@@ -32,7 +31,6 @@ export function encodeAllocationStub(alloc: Allocation, options: StubOptions): s
 
 /** GET /v1/allocation/:id. Not kept as a whole: its parts are, and joining them costs little. */
 export function encodeAllocation(alloc: Allocation): string {
-  const group = alloc.Job.TaskGroups.find(({ Name }) => Name === alloc.TaskGroup);
   return (
     `{${stubMembers(alloc, true)},"AllocModifyIndex":${alloc.AllocModifyIndex}` +
     `,"AllocatedResources":${encodeShared(alloc.AllocatedResources)}` +
@@ -41,7 +39,7 @@ export function encodeAllocation(alloc: Allocation): string {
     `,"Metrics":${encodeShared(alloc.Metrics)}` +
     `,"NetworkStatus":${encodeShared(alloc.NetworkStatus)}` +
     `,"PreviousAllocation":${text(alloc.PreviousAllocation)},"SigningKeyID":""` +
-    `,${deprecatedResources(alloc.AllocatedResources, group)}}`
+    `,${deprecatedResources(alloc.AllocatedResources)}}`
   );
 }
 
@@ -71,12 +69,11 @@ const encodeDeploymentStatus = (status: AllocDeploymentStatus | null): string =>
 const deprecated = new WeakMap<AllocatedResources, string>();
 
 /** `Resources`, `SharedResources` and `TaskResources`, which clients of before Nomad 0.9 read. */
-function deprecatedResources(allocated: AllocatedResources, group: TaskGroup | undefined): string {
+function deprecatedResources(allocated: AllocatedResources): string {
   return cached(deprecated, allocated, () => {
     const { DiskMB, Networks } = allocated.Shared;
     const tasks = Object.entries(allocated.Tasks).map(([name, { Cpu, Memory, Networks: own }]) => {
-      const given = group?.Tasks.find(({ Name }) => Name === name)?.Resources;
-      return [name, { ...noResources, ...given, CPU: Cpu.CpuShares, ...Memory, Networks: own }] as const;
+      return [name, { ...noResources, CPU: Cpu.CpuShares, Cores: Cpu.ReservedCores?.length ?? 0, ...Memory, Networks: own }] as const;
     });
     const total = (of: (task: { CPU: number; MemoryMB: number; MemoryMaxMB: number }) => number): number =>
       tasks.reduce((sum, [, task]) => sum + of(task), 0);

@@ -15,7 +15,7 @@ export const encodeNode = (node: Node): string => cached(wholes, node, () => `{$
 
 const common = (node: Node): string =>
   `${members({
-    Address: node.HTTPAddr.replace(/:\d+$/, ""),
+    Address: node.HTTPAddr.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1"),
     CreateIndex: node.CreateIndex,
     Datacenter: node.Datacenter,
     Drain: false,
@@ -56,14 +56,16 @@ const rest = (node: Node): string =>
       MaxDynamicPort: node.MaxDynamicPort,
       Memory: { MemoryMB: node.Resources.MemoryMB },
       MinDynamicPort: node.MinDynamicPort,
-      Networks: [{ CIDR: `${node.NetworkIP}/32`, Device: node.NetworkDevice, IP: node.NetworkIP, MBits: 1000, Mode: "host" }],
+      Networks: [
+        { CIDR: `${node.NetworkIP}/${isIPv6(node) ? 128 : 32}`, Device: node.NetworkDevice, IP: node.NetworkIP, MBits: 1000, Mode: "host" },
+      ],
       NodeNetworks: [
         {
           Addresses: [
             {
               Address: node.NetworkIP,
               Alias: "default",
-              Family: node.NetworkIP.includes(":") ? "ipv6" : "ipv4",
+              Family: isIPv6(node) ? "ipv6" : "ipv4",
               Gateway: "",
               ReservedPorts: "",
             },
@@ -92,6 +94,8 @@ function encodeDrivers(drivers: Readonly<Record<string, DriverInfo>>): string {
   );
   return `{${entries.join(",")}}`;
 }
+
+const isIPv6 = (node: Node): boolean => node.NetworkIP.includes(":");
 
 const members = (value: object): string => encodeJson(value).slice(1, -1);
 

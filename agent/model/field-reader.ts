@@ -37,6 +37,11 @@ export class FieldReader {
     return key === undefined ? undefined : (this.#input[key] ?? undefined);
   }
 
+  /** The member of exactly this name, for what callers name themselves: tasks "a" and "A" are two. */
+  own(name: string): unknown {
+    return Object.hasOwn(this.#input, name) ? (this.#input[name] ?? undefined) : undefined;
+  }
+
   /** All members that are none of `known`, in whatever case. */
   others(known: readonly string[]): Record<string, unknown> {
     const taken = new Set(known.map((name) => name.toLowerCase()));
@@ -95,7 +100,8 @@ export class FieldReader {
   whole(name: string, fallback: number, { min = 0, max = Number.MAX_SAFE_INTEGER }: Range = {}): number {
     const value = this.raw(name) ?? fallback;
     if (typeof value !== "number" || !Number.isSafeInteger(value) || value < min || value > max) {
-      const wanted = max === Number.MAX_SAFE_INTEGER ? `a whole number of ${min} or more` : `a whole number from ${min} to ${max}`;
+      const isOpen = max === Number.MAX_SAFE_INTEGER && typeof value !== "bigint";
+      const wanted = isOpen ? `a whole number of ${min} or more` : `a whole number from ${min} to ${max}`;
       throw this.#invalid(name, value, wanted);
     }
     return value;

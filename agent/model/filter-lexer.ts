@@ -14,7 +14,7 @@ const maxLength = 4_096;
 const space = /\s+/y;
 const string = /"((?:[^"\\]|\\.)*)"|`([^`]*)`/y;
 const sign = /==|!=|<=|>=|[<>()[\]{}.,]/y;
-const word = /[A-Za-z_][A-Za-z0-9_]*|-?\d+(?:\.\d+)?/y;
+const word = /[A-Za-z_][A-Za-z0-9_/]*|-?\d+(?:\.\d+)?/y;
 
 /** Cuts an expression into tokens. @throws FilterError */
 export function tokens(expression: string): readonly Token[] {
@@ -34,7 +34,7 @@ export function tokens(expression: string): readonly Token[] {
     const quoted = match(string);
     const text = quoted ?? match(sign) ?? match(word);
     if (!text) throw syntaxError(expression, at, "a selector, a value or an operator");
-    if (quoted) found.push({ kind: "string", text: quoted[2] ?? unquote(expression, at, quoted[1] ?? ""), at });
+    if (quoted) found.push({ kind: "string", text: quoted[2] ?? unquote(quoted[1] ?? ""), at });
     else found.push({ kind: /^[\w-]/.test(text[0]) ? "word" : "sign", text: text[0], at });
     at += text[0].length;
   }
@@ -50,12 +50,11 @@ export function syntaxError(expression: string, at: number, expected: string): F
   );
 }
 
-function unquote(expression: string, at: number, text: string): string {
+function unquote(text: string): string {
   try {
     return JSON.parse(`"${text}"`) as string;
   } catch {
     // Escapes of regular expressions, which JSON does not know, are kept as Go's raw strings keep them.
-    if (/\\u/.test(text)) throw syntaxError(expression, at, "a string with whole escapes");
     return text.replace(/\\(["\\])/g, "$1");
   }
 }

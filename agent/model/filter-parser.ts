@@ -146,7 +146,11 @@ class Parser {
     const token = this.#peek();
     if (!token || token.kind === "sign") return this.#fail("a value");
     this.#next++;
-    return token.text;
+    if (token.kind === "string") return token.text;
+    // go-bexpr takes a selector where a value belongs for its own text.
+    let text = token.text;
+    while (this.#take(".")) text += `.${this.#word("a member")}`;
+    return text;
   }
 
   #word(expected: string): string {

@@ -4,11 +4,17 @@ import { type Comparison, type Expression, parseFilter, type Selector } from "./
 
 export { FilterError };
 
-/** Names that `any` and `all` give to elements. */
-type Names = Readonly<Record<string, unknown>>;
+/** What one evaluation carries along. */
+interface Scope {
+  /** Names that `any` and `all` give to elements. */
+  readonly names: Readonly<Record<string, unknown>>;
+  /** How many elements `any` and `all` may still look at: nested in each other they multiply. */
+  readonly elements: { left: number };
+}
 
 /** A pattern is matched against at most this much of a value. */
 const maxMatchedLength = 4_096;
+const maxElements = 10_000;
 
 /**
  * Compiles a filter of go-bexpr's language over the objects of an API.
@@ -16,10 +22,11 @@ const maxMatchedLength = 4_096;
  * @throws FilterError for an expression that can not be read; the compiled function throws it for a selector that fits nothing.
  */
 export function compileFilter(expression: string): (subject: object) => boolean {
-  return compile(parseFilter(expression));
+  const test = compile(parseFilter(expression));
+  return (subject) => test(subject, { names: {}, elements: { left: maxElements } });
 }
 
-type Test = (subject: object, names?: Names) => boolean;
+type Test = (subject: object, scope: Scope) => boolean;
 
 function compile(expression: Expression): Test {
   switch (expression.kind) {
@@ -27,16 +34,16 @@ function compile(expression: Expression): Test {
     case "or": {
       const [left, right] = [compile(expression.left), compile(expression.right)];
       return expression.kind === "and"
-        ? (subject, names) => left(subject, names) && right(subject, names)
-        : (subject, names) => left(subject, names) || right(subject, names);
+        ? (subject, scope) => left(subject, scope) && right(subject, scope)
+        : (subject, scope) => left(subject, scope) || right(subject, scope);
     }
     case "not": {
       const of = compile(expression.of);
-      return (subject, names) => !of(subject, names);
+      return (subject, scope) => !of(subject, scope);
     }
     case "match": {
       const test = comparison(expression.comparison, expression.value);
-      return (subject, names) => test(select(subject, expression.selector, names));
+      return (subject, scope) => test(select(subject, expression.selector, scope));
     }
     case "any":
     case "all":
@@ -45,12 +52,13 @@ function compile(expression: Expression): Test {
 }
 
 function quantifier(kind: "any" | "all", selector: Selector, [first = "", second]: readonly string[], of: Test): Test {
-  return (subject, names) => {
-    const value = select(subject, selector, names);
+  return (subject, scope) => {
+    const value = select(subject, selector, scope);
     const test = ([key, element]: readonly [unknown, unknown]): boolean => {
+      if (--scope.elements.left < 0) throw new FilterError(`failed to read result page: any, all: want at most ${maxElements} elements`);
       // One name is the element of a list and the key of a map, two are key and element.
       const own = second === undefined ? { [first]: Array.isArray(value) ? element : key } : { [first]: key, [second]: element };
-      return of(subject, { ...names, ...own });
+      return of(subject, { ...scope, names: { ...scope.names, ...own } });
     };
     const entries = Array.isArray(value)
       ? value.map((element: unknown, i) => [i, element] as const)
@@ -60,7 +68,7 @@ function quantifier(kind: "any" | "all", selector: Selector, [first = "", second
 }
 
 /** @throws FilterError in the reference's words when an object has no such member. */
-function select(subject: object, selector: Selector, names: Names = {}): unknown {
+function select(subject: object, selector: Selector, { names }: Scope): unknown {
   const [head = ""] = selector;
   const isNamed = Object.hasOwn(names, head);
   let value: unknown = isNamed ? names[head] : subject;
@@ -109,8 +117,7 @@ function comparison(kind: Comparison, wanted: string): (value: unknown) => boole
 
 function equals(value: unknown, wanted: string): boolean {
   if (value === null || value === undefined) return wanted === "";
-  if (typeof value === "bigint") return /^-?\d+$/.test(wanted) && BigInt(wanted) === value;
-  if (typeof value === "number") return wanted !== "" && Number(wanted) === value;
+  if (typeof value === "number" || typeof value === "bigint") return orderOf(value, wanted) === 0;
   if (typeof value === "boolean") return truth.get(wanted) === value;
   return value === wanted;
 }
@@ -124,9 +131,16 @@ function ordered(wanted: string, holds: (order: number) => boolean): (value: unk
   return (value) => {
     if (typeof value === "string") return holds(value < wanted ? -1 : Number(value > wanted));
     if (typeof value !== "number" && typeof value !== "bigint") return false;
-    const bound = /^-?\d+$/.test(wanted) ? BigInt(wanted) : Number(wanted);
-    return holds(value < bound ? -1 : Number(value > bound));
+    const order = orderOf(value, wanted);
+    return order !== undefined && holds(order);
   };
+}
+
+/** Below, at or above 0; undefined for a text that is no number. A bigint keeps every digit of a time. */
+function orderOf(value: number | bigint, wanted: string): number | undefined {
+  if (!/^-?\d+(\.\d+)?$/.test(wanted)) return undefined;
+  const bound = wanted.includes(".") ? Number(wanted) : BigInt(wanted);
+  return value < bound ? -1 : Number(value > bound);
 }
 
 function contains(value: unknown, wanted: string): boolean {

@@ -1,22 +1,42 @@
+import { describe } from "./invalid-field.js";
+
 /** Go's way to write a length of time. Source: Go's time.Duration. */
 
-const unitNs: Readonly<Record<string, number>> = { h: 3_600e9, m: 60e9, s: 1e9, ms: 1e6, us: 1e3, µs: 1e3, μs: 1e3, ns: 1 };
+const unitNs = new Map([
+  ["h", 3_600_000_000_000n],
+  ["m", 60_000_000_000n],
+  ["s", 1_000_000_000n],
+  ["ms", 1_000_000n],
+  ["us", 1_000n],
+  ["µs", 1_000n],
+  ["μs", 1_000n],
+  ["ns", 1n],
+]);
 const whole = /^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:h|ms|m|s|us|µs|μs|ns))+$/;
-const part = /(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|µs|μs|ns)/g;
+const part = /(\d*)\.?(\d*)(h|ms|m|s|us|µs|μs|ns)/g;
+
+/** Longer than any that fits 64 bits. */
+const maxLength = 128;
+const maxNs = 2n ** 63n - 1n;
 
 /**
- * @returns nanoseconds.
+ * @returns nanoseconds; like Go's, cut off behind the point.
  * @throws Error that says what was given.
  */
 export function parseGoDuration(text: string): number {
   if (text === "0" || text === "+0" || text === "-0") return 0;
-  if (!whole.test(text)) throw new Error(`invalid duration ${JSON.stringify(text)}, want one such as "30s" or "1m30s"`);
-  let ns = 0;
-  for (const [, count = "", unit = ""] of text.matchAll(part)) ns += Number(count) * (unitNs[unit] ?? 0);
+  if (text.length > maxLength || !whole.test(text)) throw invalid(text, 'one such as "30s" or "1m30s"');
+  let ns = 0n;
+  for (const [, count = "", fraction = "", name = ""] of text.matchAll(part)) {
+    const unit = unitNs.get(name) ?? 0n;
+    ns += BigInt(count) * unit + (BigInt(fraction) * unit) / 10n ** BigInt(fraction.length);
+  }
   // Go counts in 64 bits: some 292 years.
-  if (ns >= 2 ** 63) throw new Error(`invalid duration ${JSON.stringify(text)}, want one of less than 2562047h`);
-  return Math.round(text.startsWith("-") ? -ns : ns);
+  if (ns > maxNs) throw invalid(text, "one of less than 2562047h");
+  return Number(text.startsWith("-") ? -ns : ns);
 }
+
+const invalid = (text: string, want: string): Error => new Error(`invalid duration ${describe(text)}, want ${want}`);
 
 /** "1m0s", "5s", "200ms", "1.145090089s", "0s". */
 export function formatGoDuration(duration: number | bigint): string {

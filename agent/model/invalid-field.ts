@@ -20,7 +20,18 @@ export class InvalidField extends InvalidInput {
 /** A short rendering of what was given, safe for a log line and an HTTP body. */
 export function describe(given: unknown): string {
   if (given === undefined) return "nothing";
-  if (typeof given === "bigint") return String(given);
-  const text = JSON.stringify(given, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value)) ?? String(given);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  const text = typeof given === "bigint" ? String(given) : (JSON.stringify(given, shortened()) ?? String(given));
+  return text.length > maxLength ? `${text.slice(0, maxLength - 3)}...` : text;
+}
+
+const maxLength = 80;
+
+/** Nobody waits for megabytes to be rendered of which a line is shown, and no nesting is too deep to be told. */
+function shortened(): (key: string, value: unknown) => unknown {
+  let left = maxLength;
+  return (_key, value) => {
+    if (left-- <= 0) return "...";
+    if (typeof value === "bigint") return String(value);
+    return typeof value === "string" || Array.isArray(value) ? value.slice(0, maxLength) : value;
+  };
 }

@@ -5,6 +5,7 @@ import { readNetworks } from "./network-intake.js";
 import {
   defaultReschedulePolicy,
   defaultRestartPolicy,
+  readJobUpdate,
   readMigrate,
   readReschedulePolicy,
   readRestartPolicy,
@@ -76,7 +77,7 @@ export function jobFromApi(input: unknown, path = "Job"): Job {
   const Type = from.oneOf("Type", types, "service");
   const Namespace = readNamespace(from);
   from.shapes(shapes.job);
-  const update = from.object("Update", (value, at) => readUpdate(value, at)) ?? undefined;
+  const update = from.object("Update", readJobUpdate) ?? undefined;
   const scope: JobScope = {
     namespace: Namespace,
     id: ID,
@@ -156,13 +157,14 @@ function readGroup(value: unknown, path: string, { namespace, id, type, ...jobs 
 /** The name is part of the allocation's, `job.group[0]`. */
 function readGroupName(from: FieldReader): string {
   const name = from.needed("Name");
-  if (/[\0\s]/.test(name)) throw from.invalid("Name", "a name without white space");
+  if (/\s/.test(name)) throw from.invalid("Name", "a name without white space");
+  if (name in Object.prototype) throw from.invalid("Name", "a name that no object has by itself");
   return name;
 }
 
 function readId(from: FieldReader, member: string): string {
   const id = from.needed(member);
-  if (/[\0\s]/.test(id)) throw from.invalid(member, "an id without white space");
+  if (/\s/.test(id)) throw from.invalid(member, "an id without white space");
   return id;
 }
 

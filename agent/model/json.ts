@@ -8,8 +8,8 @@ export class JsonSyntaxError extends Error {
 /** Deeper than any job, and still shallow enough for code that calls itself for every level. */
 const maxDepth = 200;
 
-/** Only a run of digits this long can be a number that a double does not hold. */
-const longNumber = /\d{16}/;
+/** Only a run of digits or an exponent this long can make a number that a double does not hold. */
+const longNumber = /\d{16}|(?:^|[[:,])\s*-?[\d.]+[eE]\+?\d{3}/;
 
 /**
  * Parses JSON without losing a digit: whole numbers beyond 2^53 become bigints.
@@ -65,6 +65,7 @@ function endOfString(text: string, start: number): number {
 
 function number(text: string): number | bigint {
   const value = Number(text);
+  if (!Number.isFinite(value) && !/^-?\d+$/.test(text)) throw new SyntaxError(`a number beyond what a double holds: ${text.slice(0, 40)}`);
   return /^-?\d+$/.test(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
 }
 
@@ -73,7 +74,7 @@ export function prettyJson(compact: string): string {
   const out: string[] = [];
   let depth = 0;
   let last = "";
-  for (const [token] of compact.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},:]|[^[\]{},:"\s]+/g)) {
+  for (const [token] of compact.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},:]|[^[\]{},:"\s]+/g)) {
     const ends = token === "}" || token === "]";
     const isFirst = last === "{" || last === "[";
     if (ends) depth--;

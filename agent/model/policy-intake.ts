@@ -54,20 +54,28 @@ export function readReschedulePolicy(value: unknown, path: string, type: JobType
   const from = new FieldReader(value, path);
   const Attempts = from.whole("Attempts", base.Attempts);
   const Interval = from.duration("Interval", base.Interval);
+  const Delay = from.duration("Delay", base.Delay);
+  const DelayFunction = from.oneOf("DelayFunction", ["constant", "exponential", "fibonacci"], base.DelayFunction);
+  const MaxDelay = from.duration("MaxDelay", base.MaxDelay);
+  const Unlimited = from.flag("Unlimited", base.Unlimited);
+  // Else a task that fails at once would be placed again as fast as the host can.
+  if (Attempts > 0 || Unlimited) {
+    if (Delay < 5 * SECOND) throw from.invalid("Delay", "5s (5000000000) or more");
+    if (DelayFunction !== "constant" && MaxDelay > 0 && MaxDelay < Delay) throw from.invalid("MaxDelay", `Delay (${Delay}) or more`);
+  }
   if (Attempts > 0) {
     // A service's default is Unlimited, which would silently make nothing of the attempts.
-    if (from.flag("Unlimited", base.Unlimited))
-      throw new InvalidField(from.at("Unlimited"), true, `false when Attempts is more than 0 (${Attempts})`);
+    if (Unlimited) throw new InvalidField(from.at("Unlimited"), true, `false when Attempts is more than 0 (${Attempts})`);
     if (Interval <= 0) throw from.invalid("Interval", `more than 0 when Attempts is (${Attempts})`);
   }
   return {
     ...from.others(known.reschedule),
     Attempts,
     Interval,
-    Delay: from.duration("Delay", base.Delay),
-    DelayFunction: from.oneOf("DelayFunction", ["constant", "exponential", "fibonacci"], base.DelayFunction),
-    MaxDelay: from.duration("MaxDelay", base.MaxDelay),
-    Unlimited: from.flag("Unlimited", base.Unlimited),
+    Delay,
+    DelayFunction,
+    MaxDelay,
+    Unlimited,
   };
 }
 
@@ -83,6 +91,16 @@ const defaultUpdate: UpdateStrategy = {
   Canary: 0,
 };
 
+/**
+ * The job's own block, which its groups inherit. A job that was read and is registered again has it in short, with times of
+ * 0 that say nothing: as a deadline 0 would make every new allocation unhealthy at once.
+ */
+export function readJobUpdate(value: unknown, path: string): UpdateStrategy {
+  const from = new FieldReader(value, path);
+  const isShort = from.raw("HealthyDeadline") === 0;
+  return readUpdate(isShort ? from.others(["HealthyDeadline", "MinHealthyTime", "ProgressDeadline"]) : value, path);
+}
+
 /** @param base the update block of the job, which its groups inherit. */
 export function readUpdate(value: unknown, path: string, base: UpdateStrategy = defaultUpdate): UpdateStrategy {
   return value === undefined ? base : updateOf(new FieldReader(value, path), base);
@@ -91,8 +109,7 @@ export function readUpdate(value: unknown, path: string, base: UpdateStrategy = 
 function updateOf(from: FieldReader, base: UpdateStrategy): UpdateStrategy {
   const HealthyDeadline = from.duration("HealthyDeadline", base.HealthyDeadline);
   const MinHealthyTime = from.duration("MinHealthyTime", base.MinHealthyTime);
-  if (MinHealthyTime >= HealthyDeadline && HealthyDeadline > 0)
-    throw from.invalid("MinHealthyTime", `less than HealthyDeadline, ${HealthyDeadline} ns`);
+  if (MinHealthyTime >= HealthyDeadline) throw from.invalid("MinHealthyTime", `less than HealthyDeadline, ${HealthyDeadline} ns`);
   return {
     ...from.others(known.update),
     Stagger: from.duration("Stagger", base.Stagger),

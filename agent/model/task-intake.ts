@@ -8,7 +8,7 @@ import { type ServiceOwner, serviceReader } from "./service-intake.js";
 import { parseSignal } from "./signals.js";
 import { SECOND } from "./units.js";
 
-const maxNameLength = 128;
+const maxNameBytes = 128;
 
 /** What every task has that says nothing about it. Source: the reference's samples. */
 const empty = {
@@ -83,11 +83,12 @@ function readConfig(from: FieldReader): Task["Config"] {
   return config && Object.keys(config).length > 0 ? config : null;
 }
 
-/** A task's name is a directory's, and part of a log file's. */
+/** A task's name is a directory's, part of a log file's, and the key of its states. */
 function readName(from: FieldReader): string {
   const name = from.needed("Name");
-  if (/[/\0]/.test(name) || name === "." || name === ".." || name === "alloc" || name === "__proto__" || name.length > maxNameLength)
-    throw from.invalid("Name", `a name of at most ${maxNameLength} characters without '/', and not "alloc"`);
+  const isTaken = name === "." || name === ".." || name === "alloc" || name in Object.prototype;
+  if (isTaken || name.includes("/") || new TextEncoder().encode(name).length > maxNameBytes)
+    throw from.invalid("Name", `a name of at most ${maxNameBytes} bytes without '/', and not "alloc"`);
   return name;
 }
 

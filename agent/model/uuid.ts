@@ -20,7 +20,8 @@ export const isUuid = (text: string): boolean => form.test(text);
  */
 export function checkUuid(id: string): string {
   if (id.length !== length) throw new InvalidUuid("UUID must be 36 characters");
-  if (!form.test(id)) throw new InvalidUuid(`Invalid UUID: ${badByte(id.replaceAll("-", ""))}`);
+  hexDigits(id);
+  if (!form.test(id)) throw new InvalidUuid("Invalid UUID: hyphens are not where they belong");
   return id.toLowerCase();
 }
 
@@ -32,17 +33,18 @@ export function checkUuid(id: string): string {
  */
 export function checkUuidPrefix(prefix: string): string {
   if (prefix.length > length) throw new InvalidUuid(`Invalid UUID length. UUID have 36 characters; got ${prefix.length}`);
-  const given = prefix.split("-").length - 1;
-  if (given > hyphens) throw new InvalidUuid(`UUID should have maximum of 4 "-"; got ${given}`);
-  const digits = prefix.replaceAll("-", "").toLowerCase();
-  if (digits.length % 2 !== 0) throw new InvalidUuid("Input (without hyphens) must be even length");
-  if (!/^[0-9a-f]*$/.test(digits)) throw new InvalidUuid(`Invalid UUID: ${badByte(digits)}`);
+  const digits = hexDigits(prefix);
   return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].filter(Boolean).join("-");
 }
 
-function badByte(digits: string): string {
-  const bad = [...digits].find((digit) => !/[0-9a-fA-F]/.test(digit));
-  if (bad === undefined) return "hyphens are not where they belong";
+/** What is left without hyphens, in lower case: whole bytes in hex. */
+function hexDigits(text: string): string {
+  const given = text.split("-").length - 1;
+  if (given > hyphens) throw new InvalidUuid(`UUID should have maximum of 4 "-"; got ${given}`);
+  const digits = text.replaceAll("-", "");
+  if (digits.length % 2 !== 0) throw new InvalidUuid("Input (without hyphens) must be even length");
+  const [bad] = /[^0-9a-f]/iu.exec(digits) ?? [];
+  if (bad === undefined) return digits.toLowerCase();
   const code = (bad.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
-  return `encoding/hex: invalid byte: U+${code} '${bad}'`;
+  throw new InvalidUuid(`Invalid UUID: encoding/hex: invalid byte: U+${code} '${bad}'`);
 }
