@@ -44,6 +44,11 @@ export class TaskRunner {
     return this.run !== null && this.state.State === "running";
   }
 
+  /** Its turn has come, and it does not run yet. */
+  get isStarting(): boolean {
+    return this.state.State === "pending" && !this.#requests.killed && this.#deps.mayStart();
+  }
+
   get hasStarted(): boolean {
     return this.state.StartedAt !== null;
   }

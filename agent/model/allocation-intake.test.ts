@@ -80,6 +80,11 @@ describe("allocationFromApi", () => {
     });
   });
 
+  test("a job that names no namespace is in its allocation's", () => {
+    const { Namespace, Job } = allocationFromApi(anInput({ Namespace: "prod" }));
+    expect([Namespace, Job.Namespace]).toEqual(["prod", "prod"]);
+  });
+
   test("keeps the stamps that the job's own registry gave it", () => {
     const { Job } = allocationFromApi(anInput());
     expect(Job).toMatchObject({ Version: 3, SubmitTime: 1795447296727104856n, CreateIndex: 13, ModifyIndex: 15, JobModifyIndex: 14 });
@@ -140,6 +145,13 @@ describe("allocationFromApi", () => {
       });
     });
 
+    test.each(["TaskResources", "AllocatedResources"])("of %s are for the task of exactly that name", (member) => {
+      const own = { Resources: { CPU: 20, MemoryMB: 30 }, Driver: "raw_exec" };
+      const Tasks = ["t", "T"].map((Name) => ({ ...own, Name }));
+      const given = member === "TaskResources" ? { T: { CPU: 5, MemoryMB: 6 } } : { Tasks: { T: task(5, 6) } };
+      expect(resources({ Job: aJob({ Tasks }), [member]: given }).Tasks).toEqual({ t: task(20, 30), T: task(5, 6) });
+    });
+
     test("come from the job when nothing is said of them", () => {
       expect(resources({})).toEqual({
         Tasks: { t: task(20, 30) },
@@ -161,7 +173,10 @@ describe("allocationFromApi", () => {
     [anInput({ Job: { ID: "web" } }), "Allocation.Job.TaskGroups: got nothing, want at least one group"],
     [anInput({ Job: { ...aJob(), Update: { Canary: -1 } } }), "Allocation.Job.Update.Canary: got -1, want a whole number of 0 or more"],
     [anInput({ JobID: "other" }), 'Allocation.JobID: got "other", want the ID of its Job, "web"'],
-    [anInput({ Namespace: "other" }), 'Allocation.Namespace: got "other", want the Namespace of its Job, "default"'],
+    [
+      anInput({ Namespace: "other", Job: { ...aJob(), Namespace: "prod" } }),
+      'Allocation.Namespace: got "other", want the Namespace of its Job, "prod"',
+    ],
     [anInput({ TaskGroup: "x" }), 'Allocation.TaskGroup: got "x", want a group of its Job: g'],
     [anInput({ TaskGroup: null }), "Allocation.TaskGroup: got nothing, want a string that is not empty"],
     [anInput({ AllocModifyIndex: null }), "Allocation.AllocModifyIndex: got nothing, want a whole number of 0 or more"],

@@ -189,6 +189,16 @@ describe("a whole allocation", () => {
     expect(TaskResources).toMatchObject({ t: { CPU: 20, MemoryMB: 20, DiskMB: 0 }, u: { CPU: 30, MemoryMB: 25, MemoryMaxMB: 40 } });
   });
 
+  test("has deprecated resources that depend on nothing but those that it was given", () => {
+    const alloc = anAlloc();
+    const Tasks = { t: { ...alloc.AllocatedResources.Tasks.t, Cpu: { CpuShares: 0, ReservedCores: [0, 3] } } };
+    const AllocatedResources = { ...alloc.AllocatedResources, Tasks } as Allocation["AllocatedResources"];
+    const changed = { ...alloc, AllocatedResources, Job: { ...alloc.Job, TaskGroups: [] } };
+    for (const each of [{ ...alloc, AllocatedResources }, changed]) {
+      expect(whole(each)).toMatchObject({ Resources: { CPU: 0, Cores: 2 }, TaskResources: { t: { CPU: 0, Cores: 2, DiskMB: 0 } } });
+    }
+  });
+
   test("has a reschedule's delay as a number", () => {
     const event = { RescheduleTime: TIME, PrevAllocID: "p", PrevNodeID: "n", Delay: 5_000_000_000 };
     const text = encodeAllocation(anAlloc({ RescheduleTracker: { Events: [event], LastReschedule: "ok" } }));

@@ -75,11 +75,11 @@ function deprecatedResources(allocated: AllocatedResources): string {
     const tasks = Object.entries(allocated.Tasks).map(([name, { Cpu, Memory, Networks: own }]) => {
       return [name, { ...noResources, CPU: Cpu.CpuShares, Cores: Cpu.ReservedCores?.length ?? 0, ...Memory, Networks: own }] as const;
     });
-    const total = (of: (task: { CPU: number; MemoryMB: number; MemoryMaxMB: number }) => number): number =>
-      tasks.reduce((sum, [, task]) => sum + of(task), 0);
+    const total = (of: (task: (typeof tasks)[number][1]) => number): number => tasks.reduce((sum, [, task]) => sum + of(task), 0);
     const all = {
       ...noResources,
       CPU: total((task) => task.CPU),
+      Cores: total((task) => task.Cores),
       MemoryMB: total((task) => task.MemoryMB),
       MemoryMaxMB: total((task) => task.MemoryMaxMB || task.MemoryMB),
       DiskMB,

@@ -56,6 +56,12 @@ test("a node shows what it has and what is reserved", () => {
   });
 });
 
+test("a node of IPv6 has its address without the brackets that only a URL needs", () => {
+  const v6 = JSON.parse(encodeNode({ ...node, HTTPAddr: "[fd00::1]:4646", NetworkIP: "fd00::1" }));
+  expect(v6).toMatchObject({ Address: "fd00::1", NodeResources: { Networks: [{ CIDR: "fd00::1/128" }] } });
+  expect(v6.NodeResources.NodeNetworks[0].Addresses[0]).toMatchObject({ Address: "fd00::1", Family: "ipv6" });
+});
+
 test("a stub has the members of the reference", () => {
   const stub = JSON.parse(encodeNodeStub(node));
   expect(Object.keys(stub).sort()).toEqual(

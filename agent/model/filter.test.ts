@@ -4,6 +4,8 @@ import { compileFilter, FilterError } from "./filter.js";
 const subject = {
   ID: "56e9983c",
   Name: "web.g[0]",
+  Version: "1.2.beta",
+  Quoted: 'say "x"',
   JobID: "web",
   ClientStatus: "running",
   Empty: "",
@@ -31,6 +33,19 @@ describe("compileFilter", () => {
     ['JobID == "web"', true],
     ["JobID == web", true],
     ["JobID == `web`", true],
+    ["Version == 1.2.beta", true],
+    ["Job.Meta.x/y == z", true],
+    ['Quoted == "say \\"x\\""', true],
+    ["CreateIndex < 15", true],
+    ["CreateIndex <= 13", false],
+    ["CreateIndex >= x", false],
+    ["CreateIndex <= x", false],
+    ["CreateIndex == x", false],
+    ['CreateIndex == " 14"', false],
+    ["CreateTime > 1795447296731073866", true],
+    ["CreateTime >= 1795447296731073868", false],
+    ["Ratio > 0.4", true],
+    ["JobID < x", true],
     ['JobID != "web"', false],
     ['Job.Type == "service"', true],
     ['Job.Meta["a-b"] == "c"', true],
@@ -122,6 +137,16 @@ describe("compileFilter", () => {
       expect(compileFilter(`Name matches \`${pattern}\``)({ Name: `${"a".repeat(2_000)}!` })).toBe(false);
     },
   );
+
+  test("any and all within each other are given up before they hold the agent", () => {
+    const nested = (levels: number, inner: string): string =>
+      levels === 0 ? inner : `all Many as x${levels} { ${nested(levels - 1, inner)} }`;
+    const many = { Many: Array.from({ length: 50 }, (_, i) => `${i}`) };
+    expect(compileFilter(nested(2, "x1 != y"))(many)).toBe(true);
+    const holds = compileFilter(nested(30, "x1 != y"));
+    expect(() => holds(many)).toThrow(new FilterError("failed to read result page: any, all: want at most 10000 elements"));
+    expect(holds({ Many: [] })).toBe(true);
+  });
 
   test("whatever is written is a filter or a FilterError", () => {
     const word = fc.constantFrom(

@@ -31,10 +31,26 @@ describe("parseGoDuration", () => {
     ["3μs", 3_000],
     ["-2ns", -2],
     ["1h0m0.25s", 3_600_250_000_000],
+    ["1h15m30.918s", 4_530_918_000_000],
+    ["1us1ns", 1_001],
+    ["1.9ns", 1],
+    ["-1.9ns", -1],
+    ["0.000000001s", 1],
+    ["0.0000000019s", 1],
+    ["1m1m", 12e10],
+    ["2562047h47m16.854775807s", 2 ** 63],
   ])("%s", (text, ns) => expect(parseGoDuration(text)).toBe(ns));
 
-  test.each(["", "5", "-", "s", ".s", "1 s", "1d", "1s2", "1e3s", "--1s", "2562048h", `${"9".repeat(400)}h`])("%j is refused", (text) => {
-    expect(() => parseGoDuration(text)).toThrow(/invalid duration/);
+  test.each(["", "5", "-", "s", ".s", "1 s", "1d", "1s2", "1e3s", "--1s", "2562047h47m16.854775808s", "2562048h", `${"9".repeat(400)}h`])(
+    "%j is refused",
+    (text) => {
+      expect(() => parseGoDuration(text)).toThrow(/invalid duration/);
+    },
+  );
+
+  test("a refusal shows what was given, and no more of it than a line", () => {
+    expect(() => parseGoDuration("5 s")).toThrow('invalid duration "5 s", want one such as "30s" or "1m30s"');
+    expect(() => parseGoDuration("1".repeat(1_000_000))).toThrow(/^.{1,200}$/);
   });
 
   test("reads back what was formatted", () => {

@@ -226,6 +226,17 @@ describe("the defaults of a job", () => {
     expect(jobFromApi(ofGroup({}, job)).Update).toMatchObject({ MaxParallel: 3, Stagger: SECOND, Canary: 0, HealthCheck: "" });
   });
 
+  test("a group that is added to a job that was read has the default times, not the zeros of the job's block", () => {
+    const { Update, ...job } = jobFromApi({
+      ID: "web",
+      Update: { MaxParallel: 3 },
+      TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "d" }] }],
+    });
+    const again = jobFromApi({ ...job, Update, TaskGroups: [...job.TaskGroups, { Name: "h", Tasks: [{ Name: "t", Driver: "d" }] }] });
+    expect(again.TaskGroups[1]?.Update).toEqual(job.TaskGroups[0]?.Update);
+    expect(again.TaskGroups[1]?.Update).toMatchObject({ MaxParallel: 3, HealthyDeadline: 5 * MINUTE, MinHealthyTime: 10_000_000_000 });
+  });
+
   test("a reschedule policy that allows nothing stays one", () => {
     const none = { Attempts: 0, Unlimited: false, Interval: 0 };
     expect(group(ofGroup({ ReschedulePolicy: none }))?.ReschedulePolicy).toMatchObject(none);

@@ -121,6 +121,24 @@ describe("refusals name the field, what was given and what is accepted", () => {
       "Job.TaskGroups[0].ReschedulePolicy.Interval: got nothing, want more than 0 when Attempts is (3)",
     ],
     [
+      ofGroup({ ReschedulePolicy: { Delay: SECOND } }),
+      "Job.TaskGroups[0].ReschedulePolicy.Delay: got 1000000000, want 5s (5000000000) or more",
+    ],
+    [
+      ofGroup({ ReschedulePolicy: { MaxDelay: 6 * SECOND } }),
+      "Job.TaskGroups[0].ReschedulePolicy.MaxDelay: got 6000000000, want Delay (30000000000) or more",
+    ],
+    [
+      ofGroup({ Update: { HealthyDeadline: 0 } }),
+      "Job.TaskGroups[0].Update.MinHealthyTime: got nothing, want less than HealthyDeadline, 0 ns",
+    ],
+    [ofGroup({ Name: "constructor" }), 'Job.TaskGroups[0].Name: got "constructor", want a name that no object has by itself'],
+    [ofGroup({ Name: "a b" }), 'Job.TaskGroups[0].Name: got "a b", want a name without white space'],
+    [
+      ofTask({ Resources: { CPU: 2n ** 53n } }),
+      "Job.TaskGroups[0].Tasks[0].Resources.CPU: got 9007199254740992, want a whole number from 0 to 9007199254740991",
+    ],
+    [
       ofGroup({ ReschedulePolicy: { DelayFunction: "linear" } }),
       'Job.TaskGroups[0].ReschedulePolicy.DelayFunction: got "linear", want one of constant, exponential, fibonacci',
     ],
@@ -165,12 +183,23 @@ describe("refusals name the field, what was given and what is accepted", () => {
     ],
   ])("%j", (input, message) => expect(refusal(input)).toBe(message));
 
-  test.each(["a/b", ".", "..", "alloc", "__proto__", "x".repeat(129)])(
+  test.each(["a/b", ".", "..", "alloc", "__proto__", "constructor", "x".repeat(129), "ü".repeat(65)])(
     "a task named %j, which is no directory of its own, is refused",
     (Name) => {
       expect(refusal(ofTask({ Name }))).toMatch(/^Job\.TaskGroups\[0\]\.Tasks\[0\]\.Name: got .*, want a name/);
     },
   );
+
+  test("what is nested without end is refused as any other value", () => {
+    let deep: unknown = 1;
+    for (let level = 0; level < 100_000; level++) deep = level % 2 ? [deep] : { a: deep };
+    expect(refusal(ofGroup({ Count: deep }))).toMatch(/^Job\.TaskGroups\[0\]\.Count: got .{1,80}, want a whole number/);
+  });
+
+  test("a policy that tries nothing again needs no delay", () => {
+    expect(refusal(ofGroup({ ReschedulePolicy: { Attempts: 0, Unlimited: false, Delay: 0, Interval: 0 } }))).toBe("accepted");
+    expect(refusal(ofGroup({ RestartPolicy: { Attempts: 0, Interval: 0, Delay: HOUR } }))).toBe("accepted");
+  });
 
   test("a disabled log needs no room", () => {
     expect(refusal(ofTask({ LogConfig: { Disabled: true } }, { EphemeralDisk: { SizeMB: 10 } }))).toBe("accepted");

@@ -35,6 +35,14 @@ describe("parseJson", () => {
     },
   );
 
+  test.each(["1e400", "[-1E+0400]", `{"a": 1.5e309}`, `[${"9".repeat(400)}.5]`])("%s, which no double holds, is refused", (text) => {
+    expect(() => parseJson(text)).toThrow(JsonSyntaxError);
+  });
+
+  test("an exponent that a double holds is a number", () => {
+    expect(parseJson('[1e300,1E-400,"1e400",1e16]')).toEqual([1e300, 0, "1e400", 1e16]);
+  });
+
   test.each([0, 12345678901234567890n])("of two members of one name the last counts, beside %s too", (beside) => {
     expect(parseJson(`{"a":1,"a":2,"b":${beside}}`)).toEqual({ a: 2, b: beside });
   });
@@ -87,6 +95,8 @@ describe("prettyJson", () => {
       }),
     );
     expect(prettyJson("[1795447296731073867]")).toBe("[\n    1795447296731073867\n]\n");
+    const long = JSON.stringify(["\\".repeat(1_000_000), "x".repeat(8_000_000)]);
+    expect(prettyJson(long)).toHaveLength(long.length + "\n    \n    \n\n".length);
     expect(prettyJson('["\\"[{,:}]\\\\"]')).toBe('[\n    "\\"[{,:}]\\\\"\n]\n');
   });
 });

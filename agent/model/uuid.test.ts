@@ -13,6 +13,8 @@ describe("checkUuid", () => {
     ["", "alloc lookup failed: index error: UUID must be 36 characters"],
     ["56e9983c", "alloc lookup failed: index error: UUID must be 36 characters"],
     [`${ID}0`, "alloc lookup failed: index error: UUID must be 36 characters"],
+    ["0".repeat(31) + "-".repeat(5), 'alloc lookup failed: index error: UUID should have maximum of 4 "-"; got 5'],
+    [`${"0".repeat(33)}---`, "alloc lookup failed: index error: Input (without hyphens) must be even length"],
     [ID.replace("5", "z"), "alloc lookup failed: index error: Invalid UUID: encoding/hex: invalid byte: U+007A 'z'"],
   ])("%j is refused: %s", (id, text) => {
     expect(() => checkUuid(id)).toThrow(InvalidUuid);
