@@ -77,7 +77,8 @@ test("the example is started once, goes on without the agent, and is found again
   expect((await ask(`${url}/v1/job/hello/allocations`, "GET")).json).toHaveLength(1);
 
   await ask(`${url}/v1/job/hello`, "DELETE");
-  await waitFor("the example to end", () => !isAlive(pid));
+  await waitFor("the example to end", async () => (await ask(`${url}/v1/allocation/${id}`, "GET")).json.ClientStatus === "complete");
+  expect(isAlive(pid)).toBe(false);
   second.interrupt();
   expect(await second.ended).toBe(0);
   expect(second.said()).toContain("No task was running");
