@@ -4,35 +4,15 @@ import { encodeAllocation, encodeAllocationStub } from "./encode-allocation.js";
 import { encodeTaskEvent } from "./encode-task-state.js";
 import { jobFromApi } from "./job-intake.js";
 import { parseJson } from "./json.js";
-import type { TaskEvent } from "./task-state.js";
+import { blankTaskEvent, type TaskEvent } from "./task-state.js";
 
 const TIME = 1795447296731073867n;
 
 const anEvent = (change: Partial<TaskEvent> = {}): TaskEvent => ({
   Type: "Started",
   Time: TIME,
+  ...blankTaskEvent,
   DisplayMessage: "Task started by client",
-  Details: {},
-  Message: "",
-  DriverError: "",
-  DriverMessage: "",
-  ExitCode: 0,
-  Signal: 0,
-  FailsTask: false,
-  FailedSibling: "",
-  GenericSource: "",
-  DiskLimit: 0,
-  DownloadError: "",
-  KillError: "",
-  KillReason: "",
-  KillTimeout: 0,
-  RestartReason: "",
-  SetupError: "",
-  StartDelay: 0,
-  TaskSignal: "",
-  TaskSignalReason: "",
-  ValidationError: "",
-  VaultError: "",
   ...change,
 });
 

@@ -1,7 +1,7 @@
 import { formatGoDuration } from "./go-duration.js";
 import type { GroupVerdict } from "./lifecycle.js";
 import { restartReason } from "./restart-policy.js";
-import type { TaskEvent } from "./task-state.js";
+import { blankTaskEvent, type TaskEvent } from "./task-state.js";
 import type { Duration, UnixNano } from "./units.js";
 
 /*
@@ -11,29 +11,6 @@ import type { Duration, UnixNano } from "./units.js";
 
 type Members = Partial<Omit<TaskEvent, "Type" | "Time" | "DisplayMessage" | "Details">>;
 
-const none: Omit<TaskEvent, "Type" | "Time" | "DisplayMessage" | "Details"> = {
-  Message: "",
-  DriverError: "",
-  DriverMessage: "",
-  ExitCode: 0,
-  Signal: 0,
-  FailsTask: false,
-  FailedSibling: "",
-  GenericSource: "",
-  DiskLimit: 0,
-  DownloadError: "",
-  KillError: "",
-  KillReason: "",
-  KillTimeout: 0,
-  RestartReason: "",
-  SetupError: "",
-  StartDelay: 0,
-  TaskSignal: "",
-  TaskSignalReason: "",
-  ValidationError: "",
-  VaultError: "",
-};
-
 function event(
   Time: UnixNano,
   Type: string,
@@ -41,7 +18,7 @@ function event(
   Details: Readonly<Record<string, string>> = {},
   members: Members = {},
 ): TaskEvent {
-  return { ...none, ...members, Type, Time, DisplayMessage, Details };
+  return { ...blankTaskEvent, ...members, Type, Time, DisplayMessage, Details };
 }
 
 export const received = (at: UnixNano): TaskEvent => event(at, "Received", "Task received by client");

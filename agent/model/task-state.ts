@@ -46,3 +46,29 @@ export interface TaskEvent {
 }
 
 export const MAX_TASK_EVENTS = 10;
+
+/** An event of which nothing is said but its type and time. */
+export const blankTaskEvent: Omit<TaskEvent, "Type" | "Time"> = {
+  DisplayMessage: "",
+  Details: {},
+  Message: "",
+  DriverError: "",
+  DriverMessage: "",
+  ExitCode: 0,
+  Signal: 0,
+  FailsTask: false,
+  FailedSibling: "",
+  GenericSource: "",
+  DiskLimit: 0,
+  DownloadError: "",
+  KillError: "",
+  KillReason: "",
+  KillTimeout: 0,
+  RestartReason: "",
+  SetupError: "",
+  StartDelay: 0,
+  TaskSignal: "",
+  TaskSignalReason: "",
+  ValidationError: "",
+  VaultError: "",
+};

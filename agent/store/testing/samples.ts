@@ -3,7 +3,7 @@ import type { Deployment } from "../../model/deployment.js";
 import type { Evaluation } from "../../model/evaluation.js";
 import type { Job } from "../../model/job.js";
 import type { Node } from "../../model/node.js";
-import type { TaskEvent, TaskState } from "../../model/task-state.js";
+import { blankTaskEvent, type TaskEvent, type TaskState } from "../../model/task-state.js";
 import type { Change, NewTaskEvent } from "../state-store.js";
 
 /** Objects for tests, complete as the types ask and otherwise as small as they get. */
@@ -136,28 +136,7 @@ export const aNode = (members: Partial<Node> = {}): Node => ({
 export const aTaskEvent = (Type: string, members: Partial<TaskEvent> = {}): TaskEvent => ({
   Type,
   Time: 1_795_447_297_000_000_001n,
-  DisplayMessage: "",
-  Details: {},
-  Message: "",
-  DriverError: "",
-  DriverMessage: "",
-  ExitCode: 0,
-  Signal: 0,
-  FailsTask: false,
-  FailedSibling: "",
-  GenericSource: "",
-  DiskLimit: 0,
-  DownloadError: "",
-  KillError: "",
-  KillReason: "",
-  KillTimeout: 0,
-  RestartReason: "",
-  SetupError: "",
-  StartDelay: 0,
-  TaskSignal: "",
-  TaskSignalReason: "",
-  ValidationError: "",
-  VaultError: "",
+  ...blankTaskEvent,
   ...members,
 });
 
