@@ -174,7 +174,12 @@ async function openStore(config: Config, clock: SystemClock, log: Logger): Promi
       dir,
       clock,
       log,
-      limits: { historyRows: config.retention.history_rows, completedEvals: config.retention.terminal_evaluations },
+      limits: {
+        historyRows: config.retention.history_rows,
+        historyRowsPerAlloc: config.retention.history_rows_per_allocation,
+        completedEvals: config.retention.terminal_evaluations,
+        jobVersions: config.retention.job_versions,
+      },
     });
   } catch (error) {
     if (error instanceof StoreOpenError || isFileError(error))

@@ -35,7 +35,7 @@ await main(async () => {
   if (agent.code !== undefined) {
     throw new SetupError(lastWords() ?? `the agent ended by itself (${agent.code}); its log is ${shown(logFile)}`);
   }
-  const left = await runningTasks().catch(() => []);
+  const left = await running().catch(() => []);
   agent.process.kill("SIGTERM");
   await agent.ended;
   console.log(farewell(left));
@@ -43,7 +43,8 @@ await main(async () => {
 
 /** In a session of its own, so that a Ctrl-C of this terminal reaches it once, through us. */
 function startAgent() {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  // Tasks of other users pass through it.
+  mkdirSync(dataDir, { recursive: true, mode: 0o711 });
   const log = openSync(logFile, "w", 0o600);
   const args = ["agent", "--bind", host, "--port", given.port, "--data-dir", dataDir];
   const child = spawn(join(top, "bin/allocd"), args, { cwd: top, detached: true, stdio: ["ignore", log, log] });
@@ -96,16 +97,18 @@ async function example() {
   stop it       curl -X DELETE ${base}/v1/job/hello`;
 }
 
-async function runningTasks() {
+async function running() {
   const all = await json("/v1/allocations", { signal: AbortSignal.timeout(2000) });
-  return all.filter((a) => a.ClientStatus === "running").map((a) => `${a.JobID} (allocation ${a.ID.slice(0, 8)})`);
+  return all.filter((a) => a.ClientStatus === "running");
 }
 
 function farewell(left) {
   if (left.length === 0) return "\nThe agent has ended. No task was running.";
-  const rest = left.length > 5 ? ` and ${left.length - 5} more` : "";
-  return `\nThe agent has ended. Still running without it: ${left.slice(0, 5).join(", ")}${rest}.
-"npm start" finds them again; to stop one for good, do so and then: curl -X DELETE ${base}/v1/job/JOB`;
+  const names = left.slice(0, 5).map((a) => `${a.JobID} (allocation ${a.ID.slice(0, 8)})`);
+  const rest = left.length > names.length ? ` and ${left.length - names.length} more` : "";
+  return `\nThe agent has ended. Still running without it: ${names.join(", ")}${rest}.
+"npm start" finds them again. To stop one for good, do so and then:
+  curl -X DELETE ${base}/v1/job/${encodeURIComponent(left[0].JobID)}`;
 }
 
 async function json(path, options) {

@@ -1,11 +1,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { kill } from "./proc.js";
 import type { RunCgroup } from "./protocol.js";
 
 /*
- * Limits stand on `<slice>/<alloc>.<task>`; the launch wrapper lives in it, the task in `main` below it and each exec
- * session in `exec-<id>`: so that a kill of `main` or of one session spares the rest, and the exit record is written.
+ * Limits stand on `<slice>/<alloc>.<task>`; the task lives in `main` below it and each exec session in `exec-<id>`, so that
+ * a kill of the one spares the others. Launch wrappers live in `<slice>/launch`, without limits: with a task's few CPU
+ * shares on a busy host the record of its end would come late, and its memory limit could hit the wrapper first.
  */
 
 /** How long the kernel is given to let go of killed processes. */
@@ -13,6 +15,8 @@ const killDeadlineMs = 15_000;
 
 /** The cgroups of one run. */
 export interface Cgroup {
+  /** False for one of the operator's, which is joined and nothing else. */
+  readonly isOurs: boolean;
   /** Directories that the launch wrapper joins, one a hierarchy. */
   readonly wrapperDirs: readonly string[];
   /** Directories that the task joins. */
@@ -63,7 +67,7 @@ class V2Hierarchy implements CgroupHierarchy {
     if (spec.memoryMax !== null) write(dir, "memory.max", spec.memoryMax);
     if (spec.memoryLow !== null) write(dir, "memory.low", spec.memoryLow);
     write(dir, "cpu.weight", cpuWeight(spec.cpuShares));
-    return new RunDirs([dir], {
+    return new RunDirs([dir], launchDirs([this.#root], spec.path), {
       killAll: (member) => writeFileSync(`${member}/cgroup.kill`, "1"),
       oomKills: () => counter(`${dir}/memory.events`),
     });
@@ -96,7 +100,8 @@ class V1Hierarchy implements CgroupHierarchy {
 
   create(spec: RunCgroup): Cgroup {
     if (spec.override !== null) throw new Error("cgroup_v2_override needs cgroup v2, this host has v1");
-    const dirs = [...new Set([this.#freezer, this.#memory, this.#cpu])].map((root) => `${root}/${spec.path}`);
+    const roots = [...new Set([this.#freezer, this.#memory, this.#cpu])];
+    const dirs = roots.map((root) => `${root}/${spec.path}`);
     for (const dir of dirs) mkdirSync(`${dir}/main`, { recursive: true });
     const memory = `${this.#memory}/${spec.path}`;
     // Without this the limit would not hold for `main` and the sessions below it, on kernels before 5.11.
@@ -104,7 +109,7 @@ class V1Hierarchy implements CgroupHierarchy {
     if (spec.memoryMax !== null) write(memory, "memory.limit_in_bytes", spec.memoryMax);
     if (spec.memoryLow !== null) tryWrite(memory, "memory.soft_limit_in_bytes", spec.memoryLow);
     write(`${this.#cpu}/${spec.path}`, "cpu.shares", Math.min(262_144, Math.max(2, spec.cpuShares)));
-    return new RunDirs(dirs, {
+    return new RunDirs(dirs, launchDirs(roots, spec.path), {
       // The count stands at the victim's own cgroup, not at the one whose limit was hit.
       oomKills: () => counter(`${memory}/main/memory.oom_control`) + counter(`${memory}/memory.oom_control`),
       freeze: (member, on) => writeFileSync(`${member}/freezer.state`, on ? "FROZEN" : "THAWED"),
@@ -118,13 +123,23 @@ interface Kernel {
   oomKills(): number;
 }
 
+/** Makes the cgroup that all launch wrappers share. */
+function launchDirs(roots: readonly string[], path: string): readonly string[] {
+  const dirs = roots.map((root) => `${root}/${dirname(path)}/launch`);
+  for (const dir of dirs) mkdirSync(dir, { recursive: true });
+  return dirs;
+}
+
 class RunDirs implements Cgroup {
+  readonly isOurs = true;
   readonly wrapperDirs: readonly string[];
+  readonly #dirs: readonly string[];
   readonly #kernel: Kernel;
 
   /** The first of `dirs` is the one that processes are killed by. */
-  constructor(dirs: readonly string[], kernel: Kernel) {
-    this.wrapperDirs = dirs;
+  constructor(dirs: readonly string[], wrapperDirs: readonly string[], kernel: Kernel) {
+    this.#dirs = dirs;
+    this.wrapperDirs = wrapperDirs;
     this.#kernel = kernel;
   }
 
@@ -134,14 +149,14 @@ class RunDirs implements Cgroup {
 
   /** Its own only in the hierarchy that processes are killed by; in others of v1 it shares the run's limits as it is. */
   session(sessionId: string): readonly string[] {
-    const [first, ...others] = this.wrapperDirs;
+    const [first, ...others] = this.#dirs;
     const own = `${first}/exec-${sessionId}`;
     mkdirSync(own);
     return [own, ...others];
   }
 
   async removeSession(sessionId: string): Promise<void> {
-    await removeDir(`${this.wrapperDirs[0]}/exec-${sessionId}`);
+    await removeDir(`${this.#dirs[0]}/exec-${sessionId}`);
   }
 
   killMain(): Promise<boolean> {
@@ -157,16 +172,17 @@ class RunDirs implements Cgroup {
   }
 
   async remove(): Promise<void> {
-    const names = new Set(this.wrapperDirs.flatMap(subdirectories));
+    const names = new Set(this.#dirs.flatMap(subdirectories));
     for (const name of names) await this.#kill(name);
-    for (const dir of this.wrapperDirs) {
+    for (const dir of this.#dirs) {
       for (const name of names) await removeDir(`${dir}/${name}`);
       await removeDir(dir);
     }
+    await removeIfEmpty(this.wrapperDirs);
   }
 
   #below(name: string): readonly string[] {
-    return this.wrapperDirs.map((dir) => `${dir}/${name}`);
+    return this.#dirs.map((dir) => `${dir}/${name}`);
   }
 
   async #kill(name: string): Promise<boolean> {
@@ -192,6 +208,7 @@ class RunDirs implements Cgroup {
 
 /** An operator's own cgroup: joined, never limited, killed or removed, for others may live in it. */
 class OverrideCgroup implements Cgroup {
+  readonly isOurs = false;
   readonly wrapperDirs: readonly string[] = [];
   readonly mainDirs: readonly string[];
 
@@ -230,6 +247,21 @@ const subdirectories = (dir: string): string[] =>
         .filter((entry) => entry.isDirectory())
         .map((entry) => entry.name)
     : [];
+
+/** The last to go takes it away; its own wrapper may need a moment more to its end. */
+async function removeIfEmpty(dirs: readonly string[]): Promise<void> {
+  for (const dir of dirs) {
+    for (let attempt = 0; attempt < 3 && members(dir).length < 2; attempt++) {
+      try {
+        rmdirSync(dir);
+        break;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EBUSY") break;
+        await pause(5);
+      }
+    }
+  }
+}
 
 /** The kernel counts a killed process as a member for a moment longer, and refuses with EBUSY till then. */
 async function removeDir(dir: string): Promise<void> {

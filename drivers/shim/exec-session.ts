@@ -234,7 +234,7 @@ export class ExecSession {
   async #killTree(): Promise<void> {
     const pid = this.#child.pid;
     if (pid !== undefined && (!this.#over() || readStat(pid) === undefined)) kill(-pid, 9);
-    if (this.#deps.cgroup && this.#deps.cgroup.wrapperDirs.length > 0) {
+    if (this.#deps.cgroup?.isOurs) {
       await this.#deps.cgroup.killSession(this.#spec.sessionId);
       return;
     }

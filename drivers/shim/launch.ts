@@ -36,7 +36,7 @@ set +C
 umask 022
 ulimit -Sn ${openFilesLimit} 2>/dev/null
 IFS=:
-for file in $outer; do echo 0 >"$file"; done
+for file in $outer; do { echo 0 >"$file"; } 2>/dev/null; done
 exec 3<&0
 (
   for file in $inner; do echo 0 >"$file"; done

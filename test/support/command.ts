@@ -12,21 +12,22 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a command to its end and keeps what it says. @throws Error when it does not end in `ms`. */
+/** Runs a command to its end, with `input` as its stdin, and keeps what it says. @throws Error when it does not end in `ms`. */
 export function runToEnd(
   command: string,
   args: readonly string[],
-  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string; readonly ms?: number } = {},
+  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string; readonly ms?: number; readonly input?: string | Buffer } = {},
 ): Promise<Ended> {
-  const { env = environment(), cwd, ms = 15_000 } = options;
+  const { env = environment(), cwd, ms = 15_000, input } = options;
   return new Promise((done, fail) => {
-    const child = spawn(command, args, { env, cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, { env, cwd, stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"] });
+    child.stdin?.on("error", () => {}).end(input);
     let stdout = "";
     let stderr = "";
-    child.stdout.on("data", (data: Buffer) => {
+    child.stdout?.on("data", (data: Buffer) => {
       stdout += data;
     });
-    child.stderr.on("data", (data: Buffer) => {
+    child.stderr?.on("data", (data: Buffer) => {
       stderr += data;
     });
     const timer = setTimeout(() => {

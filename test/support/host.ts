@@ -57,6 +57,10 @@ export function openFiles(pid: number | "self"): readonly { readonly fd: number;
     .filter(({ target }) => target !== "");
 }
 
+/** Bytes of memory that a process has in use (VmRSS). */
+export const residentBytes = (pid: number): number =>
+  Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+
 export const childrenOf = (parent: number): readonly HostProcess[] =>
   pids()
     .filter(
