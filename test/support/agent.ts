@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { allocd, environment, freePort } from "./command.js";
-import { cgroupsNamed, isAlive, processesAbout } from "./host.js";
+import { cgroupsIn, cgroupsNamed, type HostProcess, isAlive, mountsBelow, processesAbout } from "./host.js";
 import { type Answer, type AskOptions, ask } from "./http.js";
 import { leftOnHost } from "./leaks.js";
 import { waitFor } from "./wait.js";
@@ -175,7 +175,7 @@ export class TestAgent {
     );
     const code = await this.stop();
     const left = await this.#leftBeside();
-    this.destroy();
+    await this.destroy();
     if (code !== 0) throw new Error(`the agent ended with exit code ${code}`);
     if (left.length > 0) throw new Error(`left on the host:\n  ${left.join("\n  ")}`);
   }
@@ -191,24 +191,39 @@ export class TestAgent {
     );
   }
 
-  /** Ends by force whatever is there, for a test that failed. */
-  destroy(): void {
-    for (const { pid } of processesAbout(this.root)) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
-    for (const cgroup of cgroupsNamed(this.cgroupParent)) {
-      try {
-        rmdirSync(cgroup);
-      } catch {
-        // Reported as left already.
-      }
-    }
+  /** Ends by force and removes whatever is there; what can not be removed was reported before. */
+  async destroy(): Promise<void> {
+    await waitFor("all processes to be gone", () => killAll(processesAbout(this.root)) === 0, endMs).catch(() => {});
+    for (const point of mountsBelow(this.root).toReversed()) spawnSync("umount", ["--lazy", point]);
+    // The kernel lets go of a killed process' cgroup a moment later.
+    await waitFor("the cgroups to be gone", () => removeCgroups(this.cgroupParent) === 0, endMs).catch(() => {});
     rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+/** @returns how many there were. */
+function killAll(processes: readonly HostProcess[]): number {
+  for (const { pid } of processes) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return processes.length;
+}
+
+/** @returns how many are left. */
+function removeCgroups(name: string): number {
+  const all = cgroupsNamed(name).flatMap((parent) => [parent, ...cgroupsIn(parent)]);
+  return all.toReversed().filter((cgroup) => {
+    try {
+      rmdirSync(cgroup);
+      return false;
+    } catch {
+      return true;
+    }
+  }).length;
 }
 
 /** What of an allocation tells why it is not as it should be. */
