@@ -56,24 +56,32 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<void
   });
   const log = createLog(config);
   const undo = new Undo();
+  let end = (): void => {};
+  const ending = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  // Without its store it could do nothing right any more: a new agent finds everything again.
+  const onFatal = (): void => {
+    process.exitCode = 1;
+    end();
+  };
   try {
-    await start(config, log, version, undo);
+    await start(config, log, version, undo, onFatal);
   } catch (error) {
     await undo.run();
     throw error;
   }
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end());
+  await ending;
   log.info("ending; the tasks go on");
   await undo.run();
   log.info("ended");
 }
 
-async function start(config: Config, log: Logger, version: string, undo: Undo): Promise<void> {
+async function start(config: Config, log: Logger, version: string, undo: Undo, onFatal: () => void): Promise<void> {
   const clock = new SystemClock();
   const dataDir = config.data_dir;
-  const store = await openStore(config, clock, log);
+  const store = await openStore(config, clock, log, onFatal);
   undo.add(() => store.close());
 
   const shim = new ShimClient({
@@ -118,7 +126,6 @@ async function start(config: Config, log: Logger, version: string, undo: Undo): 
     log,
     options: { ...defaultExecOptions, maxSessions: config.http.max_exec_sessions },
   });
-  undo.add(() => exec.close());
   const files = new AllocFiles({
     dataDir,
     alloc: (id) => store.alloc(id),
@@ -153,6 +160,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo): 
   });
   const address = await listen(api.server, config);
   undo.add(() => api.close());
+  // First, so that the clients are told why before their connections go.
+  undo.add(() => exec.close());
 
   const { pid, cgroups } = await shim.start();
   log.info({ shimPid: pid, cgroups }, cgroups.startsWith("none") ? "tasks run without limits: there are no cgroups" : "shim is there");
@@ -166,7 +175,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo): 
   log.info({ address, dataDir, nodeId: node().ID, version }, "ready");
 }
 
-async function openStore(config: Config, clock: SystemClock, log: Logger): Promise<SqliteStore> {
+async function openStore(config: Config, clock: SystemClock, log: Logger, onFatal: () => void): Promise<SqliteStore> {
   const dir = join(config.data_dir, "state");
   try {
     mkdirSync(config.data_dir, { recursive: true, mode: 0o711 });
@@ -174,6 +183,7 @@ async function openStore(config: Config, clock: SystemClock, log: Logger): Promi
       dir,
       clock,
       log,
+      onFatal,
       limits: {
         historyRows: config.retention.history_rows,
         historyRowsPerAlloc: config.retention.history_rows_per_allocation,

@@ -43,6 +43,13 @@ function result(ws: WebSocket): Promise<number> {
       if (frame.exited) code = frame.result?.exit_code ?? 0;
     });
     ws.on("error", reject);
+    for (const stream of [process.stdout, process.stderr]) {
+      // Nobody reads it any more: the command has no reason to go on, as in a pipe of the shell.
+      stream.on("error", () => {
+        ws.terminate();
+        resolve(failed);
+      });
+    }
     ws.on("close", (_code, reason) => {
       if (code !== undefined) resolve(code);
       else reject(new Error(reason.length > 0 ? reason.toString() : "the connection was lost before the command's end"));
@@ -60,8 +67,8 @@ function write(ws: WebSocket, stream: NodeJS.WriteStream, data: string): void {
 /** @returns a function that gives the terminal back. */
 function connectTerminal(ws: WebSocket, tty: boolean): () => void {
   const { stdin, stdout } = process;
-  const send = (frame: object): void => {
-    if (ws.readyState === WebSocket.OPEN) ws.send(JSON.stringify(frame));
+  const send = (frame: object, sent: () => void = () => {}): void => {
+    if (ws.readyState === WebSocket.OPEN) ws.send(JSON.stringify(frame), sent);
   };
   const size = (): void => send({ tty_size: { height: stdout.rows, width: stdout.columns } });
   ws.once("open", () => {
@@ -70,7 +77,11 @@ function connectTerminal(ws: WebSocket, tty: boolean): () => void {
       stdout.on("resize", size);
       stdin.setRawMode(true);
     }
-    stdin.on("data", (bytes: Buffer) => send({ stdin: { data: bytes.toString("base64") } }));
+    stdin.on("data", (bytes: Buffer) => {
+      // No more is read than the command takes.
+      stdin.pause();
+      send({ stdin: { data: bytes.toString("base64") } }, () => stdin.resume());
+    });
     stdin.on("end", () => send({ stdin: { close: true } }));
   });
   return () => {
@@ -88,7 +99,9 @@ interface Stub {
 async function findTask(prefix: string, flags: ExecFlags): Promise<{ readonly id: string; readonly task: string }> {
   // The API wants an even number of digits; what is left over is compared here.
   const even = prefix.slice(0, prefix.length - (prefix.replaceAll("-", "").length % 2));
-  const response = await fetch(`${flags.address}/v1/allocations?namespace=*&prefix=${encodeURIComponent(even)}`);
+  const response = await fetch(`${flags.address}/v1/allocations?namespace=*&prefix=${encodeURIComponent(even)}`).catch((error: Error) => {
+    throw new Error(`${flags.address} does not answer: ${(error.cause as Error | undefined)?.message || error.message}`);
+  });
   const body = await response.text();
   if (!response.ok) throw new Error(body);
   const found = (JSON.parse(body) as Stub[]).filter((alloc) => alloc.ID.startsWith(prefix));

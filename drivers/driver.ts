@@ -25,8 +25,15 @@ export interface Driver {
    */
   start(spec: TaskSpec): Promise<TaskRun>;
 
-  /** Takes up a run that an earlier agent started. */
-  recover(state: DriverState, spec: TaskSpec): Promise<Recovery>;
+  /**
+   * Takes up a run that an earlier agent started.
+   *
+   * @param state null when the earlier agent did not come to store it, or to start the run.
+   */
+  recover(state: DriverState | null, spec: TaskSpec): Promise<Recovery>;
+
+  /** Removes what is left of the runs of allocations that are gone. */
+  removeForgotten(isForgotten: (allocId: string) => boolean): Promise<void>;
 }
 
 /** Everything that a driver needs to start one run of one task. */

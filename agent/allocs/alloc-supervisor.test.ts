@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { TaskSpec } from "../../drivers/driver.js";
+import { newTaskState } from "../model/task-transitions.js";
 import { SECOND } from "../model/units.js";
 import { settle } from "./testing/fake-clock.js";
-import { aTask, poststop, prestart, restarts } from "./testing/fixtures.js";
+import { aGroup, aJob, anAlloc, aTask, poststop, prestart, restarts } from "./testing/fixtures.js";
 import { Rig } from "./testing/rig.js";
 
 let rig: Rig;
@@ -43,6 +45,33 @@ describe("the next agent", () => {
     await rig.exit("t", 0);
     expect(rig.types(id, "t")).toEqual(["Received", "Task Setup", "Started", "Terminated"]);
     expect(rig.alloc(id).ClientStatus).toBe("complete");
+  });
+
+  test.each([
+    ["stops it when it is not wanted any more", "stop", ["Killing", "Started", "Terminated", "Killed"]],
+    ["has it run on when it is", "run", ["Started"]],
+  ] as const)("finds a task whose start did not come on record, and %s", async (_what, DesiredStatus, types) => {
+    await rig.supervisor.stop();
+    const id = await rig.place(anAlloc(aJob(aGroup([aTask("t")])), {}));
+    await rig.driver.start({ allocId: id, task: "t", runId: `${id}.t.1` } as TaskSpec);
+    await rig.store.commit([
+      { kind: "alloc-observed", id, patch: { TaskStates: { t: newTaskState } } },
+      { kind: "task-handle", allocId: id, task: "t", handle: { run: 1, driver: null, hooksDone: ["task_dir", "validate"] } },
+      { kind: "alloc-desired", id, patch: { DesiredStatus } },
+    ]);
+    await rig.replaceAgent();
+    expect(rig.types(id, "t")).toEqual(types);
+    expect(rig.driver.runs).toHaveLength(1);
+    expect(rig.driver.last("t").isDestroyed).toBe(DesiredStatus === "stop");
+  });
+
+  test("removes what is left of the runs of an allocation that is gone", async () => {
+    const id = await rig.run([aTask("t")]);
+    await rig.supervisor.stop();
+    rig.driver.last("t").exit(0);
+    await rig.store.commit([{ kind: "alloc-delete", id }]);
+    await rig.replaceAgent();
+    expect(rig.driver.last("t").isDestroyed).toBe(true);
   });
 
   test("learns the true exit code of one that has ended meanwhile", async () => {

@@ -73,6 +73,11 @@ export class AllocSupervisor {
     await Promise.race([Promise.all(restored.map((runner) => runner.recovered)), this.#deps.clock.sleep(restoreWaitMs, enough.signal)]);
     enough.abort();
     await removeForgotten(dataDir, store).catch((error: unknown) => log.warn({ err: error }, "old directories could not be removed"));
+    for (const driver of this.#deps.drivers.values()) {
+      driver
+        .removeForgotten((id) => store.isTombstone(id))
+        .catch((error: unknown) => log.warn({ err: error, driver: driver.name }, "what is left of old runs could not be removed"));
+    }
   }
 
   /** Lets go of all tasks, which run on. */

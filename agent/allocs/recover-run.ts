@@ -13,7 +13,7 @@ const retriesMs = [200, 1_000, 5_000, 30_000];
  */
 export async function recoverRun(
   driver: Driver | undefined,
-  state: DriverState,
+  state: DriverState | null,
   spec: TaskSpec,
   { clock, log, signal }: { readonly clock: Clock; readonly log: Logger; readonly signal: AbortSignal },
 ): Promise<Recovery | null> {

@@ -24,7 +24,7 @@ import type { TaskRunnerDeps } from "./task-runner-deps.js";
  *                    └──► revive: pending again
  *
  *   The agent may end at any point. What its successor needs is in the handle {run, driver, ended}:
- *     driver null          the run is to be started, and may have been: starting it again is harmless
+ *     driver null          the run is to be started, and may have been: the driver knows
  *     driver, not ended    it runs, or ended while nobody looked: the driver recovers it
  *     driver, ended        its end is on record, its remains may still be there
  */
@@ -92,18 +92,21 @@ export class TaskLoop {
   /** What an earlier agent has left: a run, the end of one, or nothing. */
   async #takeUp(): Promise<TaskRun | Ended | null> {
     const { handle, isNew, state } = this.#record;
-    if (isNew) return null;
-    if (handle.driver !== null) {
-      const { driver, clock, log } = this.#deps;
-      const spec = specForRecovery(this.#launchDeps(), handle.run);
-      const recovery = await recoverRun(driver, handle.driver, spec, { clock, log, signal: this.#requests.detachSignal });
-      if (recovery === null) return null;
-      const run = recovery.outcome === "found" ? recovery.run : null;
-      if (state.State !== "dead" && !handle.ended) {
-        return run ?? this.#endOf(null, { exitCode: -1, signal: 0, oomKilled: false, error: lostReason(recovery) });
-      }
-      this.#cleanup = this.#discard(run, handle);
+    if (isNew || (handle.driver === null && state.State === "dead")) return null;
+    const { driver, clock, log } = this.#deps;
+    const spec = specForRecovery(this.#launchDeps(), handle.run);
+    const recovery = await recoverRun(driver, handle.driver, spec, { clock, log, signal: this.#requests.detachSignal });
+    if (recovery === null) return null;
+    const run = recovery.outcome === "found" ? recovery.run : null;
+    if (handle.driver === null) {
+      // It was started, and the agent came to its end before that was on record. It must not be forgotten even if it is not wanted any more.
+      if (run) this.#recordStart(run);
+      return run;
     }
+    if (state.State !== "dead" && !handle.ended) {
+      return run ?? this.#endOf(null, { exitCode: -1, signal: 0, oomKilled: false, error: lostReason(recovery) });
+    }
+    this.#cleanup = this.#discard(run, handle);
     return null;
   }
 
@@ -144,11 +147,15 @@ export class TaskLoop {
     // The handle still says that the run is to be started: whoever comes next finds it.
     if (this.#requests.detached) return null;
     this.#run = run;
-    this.#deps.log.info({ run: this.#record.handle.run }, "task started");
-    this.#record.apply({ events: [events.started], state: "running", handle: { ...this.#record.handle, driver: run.state } });
+    this.#recordStart(run);
     // Whoever asked for a restart finds it running when told that it is done.
     if (this.#requests.isRestarting) void this.#deps.report.durable().then(() => this.#requests.restartDone());
     return run;
+  }
+
+  #recordStart(run: TaskRun): void {
+    this.#deps.log.info({ run: this.#record.handle.run }, "task started");
+    this.#record.apply({ events: [events.started], state: "running", handle: { ...this.#record.handle, driver: run.state } });
   }
 
   /** Stays with a run until it has ended. Null: the agent ends. */

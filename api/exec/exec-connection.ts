@@ -1,21 +1,13 @@
 import type { RawData, WebSocket } from "ws";
 import type { Clock } from "../../agent/clock.js";
 import type { ExecListener, ExecProcess, OutputStream, TerminalSize } from "../../drivers/driver.js";
-import {
-  BadFrame,
-  type ClientFrame,
-  closeFrames,
-  closeReason,
-  exitFrame,
-  heartbeatFrame,
-  outputFrame,
-  parseClientFrame,
-} from "./exec-frames.js";
+import { closeSocket } from "./close-socket.js";
+import { BadFrame, type ClientFrame, closeFrames, exitFrame, heartbeatFrame, outputFrame, parseClientFrame } from "./exec-frames.js";
 
 /** Above this the client is not read until the command has taken its input. */
 const maxPendingInputBytes = 256 * 1024;
-/** A client that has not answered our close by then is cut off. */
-const closeDeadlineMs = 5_000;
+/** A socket that is not read does not see its client go, only a write does: how often one is tried meanwhile. */
+const heldProbeMs = 1_000;
 
 export interface ExecConnectionOptions {
   /** Milliseconds between pings and heartbeats. */
@@ -44,6 +36,7 @@ export class ExecConnection implements ExecListener {
   #over = false;
   readonly #closedStreams = new Set<OutputStream>();
   readonly #timer: NodeJS.Timeout;
+  #probe: NodeJS.Timeout | undefined;
   readonly #tty: boolean;
   /** Resolves with the first size that the client tells, or undefined when it says something else first. */
   readonly firstSize: Promise<TerminalSize | undefined>;
@@ -95,8 +88,8 @@ export class ExecConnection implements ExecListener {
 
   exited(exit: { readonly exitCode: number; readonly reason: string }): void {
     for (const stream of this.#tty ? ([1] as const) : ([1, 2] as const)) this.closed(stream);
-    this.#ws.send(exitFrame(exit.exitCode), ignore);
-    this.close(exit.reason === "" ? 1000 : 1001, exit.reason);
+    // A client that reads slowly gets all of it first: its time to answer our close begins when the exit frame is on its way.
+    this.#ws.send(exitFrame(exit.exitCode), () => this.close(exit.reason === "" ? 1000 : 1001, exit.reason));
   }
 
   /** Says why and ends. */
@@ -106,9 +99,8 @@ export class ExecConnection implements ExecListener {
     clearInterval(this.#timer);
     this.#size(undefined);
     // A paused socket would never see the client's answer.
-    this.#ws.resume();
-    this.#ws.close(code, closeReason(reason));
-    void this.#clock.sleep(closeDeadlineMs).then(() => this.#ws.terminate());
+    this.#letGo();
+    closeSocket(this.#ws, this.#clock, code, reason);
   }
 
   #message(data: RawData): void {
@@ -132,7 +124,7 @@ export class ExecConnection implements ExecListener {
   #keepEarly(frame: ClientFrame, bytes: number): void {
     this.#early.push(frame);
     this.#earlyBytes += bytes;
-    if (this.#earlyBytes > maxPendingInputBytes) this.#ws.pause();
+    if (this.#earlyBytes > maxPendingInputBytes) this.#hold();
   }
 
   #act(frame: ClientFrame): void {
@@ -152,9 +144,20 @@ export class ExecConnection implements ExecListener {
 
   #holdClient(): void {
     if (this.#over) return;
-    const full = this.#pendingInput > maxPendingInputBytes;
-    if (full && !this.#ws.isPaused) this.#ws.pause();
-    else if (!full && this.#ws.isPaused) this.#ws.resume();
+    if (this.#pendingInput > maxPendingInputBytes) this.#hold();
+    else this.#letGo();
+  }
+
+  #hold(): void {
+    if (this.#probe) return;
+    this.#ws.pause();
+    this.#probe = setInterval(() => this.#ws.ping(), heldProbeMs);
+  }
+
+  #letGo(): void {
+    clearInterval(this.#probe);
+    this.#probe = undefined;
+    if (this.#ws.isPaused) this.#ws.resume();
   }
 
   #beat(): void {
@@ -172,6 +175,7 @@ export class ExecConnection implements ExecListener {
     if (this.#over) return;
     this.#over = true;
     clearInterval(this.#timer);
+    this.#letGo();
     this.#size(undefined);
     void this.#process?.end(reason);
   }

@@ -7,8 +7,9 @@ import { AllocdError } from "../../agent/errors.js";
 import type { Logger } from "../../agent/log.js";
 import { DriverError, type TaskRun, type TerminalSize } from "../../drivers/driver.js";
 import type { UpgradeHandler } from "../deps.js";
+import { closeSocket } from "./close-socket.js";
 import { ExecConnection, type ExecConnectionOptions } from "./exec-connection.js";
-import { BadFrame, closeReason, parseHandshake } from "./exec-frames.js";
+import { BadFrame, parseHandshake } from "./exec-frames.js";
 import { ExecRefused, type ExecRequest, readExecRequest, wantsHandshake } from "./exec-request.js";
 
 /** How long a terminal waits for its client to tell its size, so that the first look of the program is right. */
@@ -127,8 +128,7 @@ export class ExecEndpoint implements UpgradeHandler {
   #refuse(ws: WebSocket, error: unknown): void {
     const { code, message } = refusal(error);
     if (code === 1011) this.deps.log.error({ err: error }, "exec failed");
-    ws.close(code, closeReason(message));
-    void this.deps.clock.sleep(5_000).then(() => ws.terminate());
+    closeSocket(ws, this.deps.clock, code, message);
   }
 }
 

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { chance, oddFrame } from "../../test/support/random.js";
 import { BadFrame, closeReason, exitFrame, outputFrame, parseClientFrame, parseHandshake } from "./exec-frames.js";
 
 const encoded = (text: string): string => Buffer.from(text).toString("base64");
@@ -76,4 +77,31 @@ test("a reason has at most 123 bytes and no broken character", () => {
       expect(text.startsWith(reason.replace(/\.\.\.$/, ""))).toBe(true);
     }),
   );
+});
+
+test("100,000 random and bent frames are each taken or refused with a code and a reason that fits", () => {
+  const random = chance(100_000);
+  const outcomes = new Map<unknown, number>();
+  for (let i = 0; i < 100_000; i++) {
+    const text = oddFrame(random);
+    let outcome: unknown = "taken";
+    try {
+      const { stdin, size, ...others } = parseClientFrame(text);
+      const sound =
+        (!stdin || (Buffer.isBuffer(stdin.data) && typeof stdin.close === "boolean")) &&
+        (!size || [size.rows, size.cols].every((cells) => Number.isInteger(cells) && cells >= 0 && cells <= 65_535));
+      if (!sound || Object.keys(others).length > 0) outcome = text;
+    } catch (error) {
+      outcome = error instanceof BadFrame && Buffer.byteLength(closeReason(error.message)) <= 123 ? error.code : error;
+    }
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  }
+  expect([...outcomes.keys()].sort()).toEqual([1007, 1008, "taken"]);
+  for (const count of outcomes.values()) expect(count).toBeGreaterThan(5_000);
+});
+
+test("a megabyte of base64 with a fault at its end is refused like any other", () => {
+  const frame = (data: string): string => JSON.stringify({ stdin: { data } });
+  expect(parseClientFrame(frame("A".repeat(1_048_576))).stdin?.data.length).toBe(786_432);
+  expect(() => parseClientFrame(frame(`${"A".repeat(1_048_576)}!`))).toThrow(expect.objectContaining({ code: 1007 }));
 });

@@ -78,14 +78,32 @@ export class RawExecDriver implements Driver {
     }
   }
 
-  async recover(state: DriverState, spec: TaskSpec): Promise<Recovery> {
+  async recover(state: DriverState | null, spec: TaskSpec): Promise<Recovery> {
     const info = (await this.#runs()).get(spec.runId);
     if (!info) {
-      const restarted = state.bootId !== this.#shim.hello?.bootId;
+      const restarted = state !== null && state.bootId !== this.#shim.hello?.bootId;
       return { outcome: "lost", reason: restarted ? "unknown: host restarted" : "unknown: the records of the run are gone" };
     }
-    const user = spec.user === "" ? null : await findUser(spec.user);
-    return { outcome: "found", run: this.#found(info, this.#context(spec, parseConfig(spec.config), user)) };
+    return { outcome: "found", run: this.#found(info, await this.#recoveredContext(spec, info)) };
+  }
+
+  async removeForgotten(isForgotten: (allocId: string) => boolean): Promise<void> {
+    const { runs } = await this.#shim.list();
+    const forgotten = runs.filter(({ runId }) => isForgotten(runId.slice(0, runId.indexOf("."))));
+    await Promise.all(forgotten.map(({ runId }) => this.#shim.releaseRun(runId)));
+  }
+
+  /** A user that was removed, or a config that can not be worked out any more, is no reason to lose a task that runs. */
+  async #recoveredContext(spec: TaskSpec, { cwd, user }: RunInfo): Promise<RunContext> {
+    let known: HostUser | null = null;
+    let denied: readonly string[] = [];
+    try {
+      denied = parseConfig(spec.config).deniedEnvvars;
+      if (spec.user !== "") known = await findUser(spec.user);
+    } catch {
+      // Commands beside the task get what is known of its environment.
+    }
+    return { env: environment(spec, known, this.#options.hostEnv, [...this.#options.deniedEnvvars, ...denied]), cwd, user };
   }
 
   /** One question for all who recover at the same time. */
@@ -126,7 +144,7 @@ export class RawExecDriver implements Driver {
     const { memoryMB, memoryMaxMB, cpuShares } = spec.resources;
     const hard = memoryMaxMB === 0 ? memoryMB : memoryMaxMB;
     return {
-      path: `${this.#options.cgroupParent}/${spec.allocId}.${spec.task.replaceAll("/", "_")}`,
+      path: `${this.#options.cgroupParent}/${spec.allocId}.${spec.task.replace(/[%/\n]/g, encodeURIComponent)}`,
       memoryMax: hard > 0 ? hard * bytesPerMiB : null,
       memoryLow: memoryMaxMB === 0 || memoryMB === 0 ? null : memoryMB * bytesPerMiB,
       cpuShares,

@@ -15,6 +15,10 @@ test("a group of its own drops the user's other groups", async () => {
   expect(await findUser("root:7")).toMatchObject({ uid: 0, gid: 7, known: false });
 });
 
+test.each(["4294967295", "1:4294967295", "9999999999"])("%s, which the kernel would not take for an id, is refused", async (wanted) => {
+  await expect(findUser(wanted)).rejects.toThrow("4294967294");
+});
+
 test.each(["no-such-user", "root:wheel", "-u", ""])("%j is refused", async (wanted) => {
   await expect(findUser(wanted)).rejects.toThrow(wanted === "root:wheel" ? "root:wheel" : "unknown user");
 });

@@ -18,6 +18,17 @@ export interface HostUser {
  * @throws DriverError when there is none of that name.
  */
 export async function findUser(wanted: string): Promise<HostUser> {
+  const user = await lookUp(wanted);
+  for (const id of [user.uid, user.gid]) {
+    // To the kernel 2^32-1 says "as it is", which is root.
+    if (id > maxId) throw new DriverError(`User: got "${wanted}", want ids up to ${maxId}`, false);
+  }
+  return user;
+}
+
+const maxId = 2 ** 32 - 2;
+
+async function lookUp(wanted: string): Promise<HostUser> {
   const [name = "", group] = wanted.split(":");
   const line = passwdLine(readFileSync("/etc/passwd", "utf8"), name) ?? (await fromDatabase(name));
   const gid = group === undefined ? undefined : number(group, wanted);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { kill } from "./proc.js";
@@ -39,24 +39,39 @@ export interface CgroupHierarchy {
   create(spec: RunCgroup): Cgroup;
 }
 
+type Found = CgroupHierarchy | { readonly description: string; readonly create: null };
+
 /** Finds what this host offers; v2 first. @returns null with the reason when nothing can be limited here. */
-export function findHierarchy(): CgroupHierarchy | { readonly description: string; readonly create: null } {
-  if (process.getuid?.() !== 0) return { description: "none: only root can make cgroups", create: null };
-  if (existsSync("/sys/fs/cgroup/cgroup.controllers")) return new V2Hierarchy("/sys/fs/cgroup");
+export function findHierarchy(root = "/sys/fs/cgroup"): Found {
+  const none = (why: string): Found => ({ description: `none: ${why}`, create: null });
+  if (process.getuid?.() !== 0) return none("only root can make cgroups");
+  // Containers commonly see their cgroups without being allowed to change them.
+  if (existsSync(`${root}/cgroup.controllers`)) return isWritable(root) ? new V2Hierarchy(root) : none(`${root} can not be written`);
   const mounts = v1Mounts();
   const memory = mounts.get("memory");
   const cpu = mounts.get("cpu");
   const freezer = mounts.get("freezer");
-  if (memory && cpu && freezer) return new V1Hierarchy(memory, cpu, freezer);
-  return { description: "none: no cgroup hierarchy with memory, cpu and freezer is mounted", create: null };
+  if (!memory || !cpu || !freezer) return none("no cgroup hierarchy with memory, cpu and freezer is mounted");
+  const readOnly = [memory, cpu, freezer].find((dir) => !isWritable(dir));
+  return readOnly === undefined ? new V1Hierarchy(memory, cpu, freezer) : none(`${readOnly} can not be written`);
 }
 
+/** What tasks are limited by, and `pids` for whoever sets limits from outside. */
+const wantedControllers = ["memory", "cpu", "pids"] as const;
+type Controller = (typeof wantedControllers)[number];
+
 class V2Hierarchy implements CgroupHierarchy {
-  readonly description = "v2";
+  readonly description: string;
   readonly #root: string;
+  /** Not all of them: a kernel may lack some, and the root of a container that has processes hands none down. */
+  readonly #controllers: ReadonlySet<Controller>;
 
   constructor(root: string) {
     this.#root = root;
+    const offered = words(`${root}/cgroup.controllers`);
+    this.#controllers = new Set(wantedControllers.filter((name) => offered.includes(name) && handsDown(root, name)));
+    const missing = wantedControllers.filter((name) => !this.#controllers.has(name));
+    this.description = missing.length === 0 ? "v2" : `v2 without ${missing.join(", ")}`;
   }
 
   create(spec: RunCgroup): Cgroup {
@@ -64,11 +79,15 @@ class V2Hierarchy implements CgroupHierarchy {
     const dir = `${this.#root}/${spec.path}`;
     this.#delegate(spec.path);
     mkdirSync(`${dir}/main`, { recursive: true });
-    if (spec.memoryMax !== null) write(dir, "memory.max", spec.memoryMax);
-    if (spec.memoryLow !== null) write(dir, "memory.low", spec.memoryLow);
-    write(dir, "cpu.weight", cpuWeight(spec.cpuShares));
+    if (this.#controllers.has("memory")) {
+      if (spec.memoryMax !== null) write(dir, "memory.max", spec.memoryMax);
+      if (spec.memoryLow !== null) write(dir, "memory.low", spec.memoryLow);
+    }
+    if (this.#controllers.has("cpu")) write(dir, "cpu.weight", cpuWeight(spec.cpuShares));
     return new RunDirs([dir], launchDirs([this.#root], spec.path), {
-      killAll: (member) => writeFileSync(`${member}/cgroup.kill`, "1"),
+      // Since Linux 5.14.
+      ...(existsSync(`${dir}/main/cgroup.kill`) ? { killAll: (member: string) => writeFileSync(`${member}/cgroup.kill`, "1") } : {}),
+      freeze: (member, on) => writeFileSync(`${member}/cgroup.freeze`, on ? "1" : "0"),
       oomKills: () => counter(`${dir}/memory.events`),
     });
   }
@@ -77,9 +96,8 @@ class V2Hierarchy implements CgroupHierarchy {
   #delegate(path: string): void {
     let at = this.#root;
     for (const name of path.split("/")) {
-      const control = `${at}/cgroup.subtree_control`;
-      const on = readFileSync(control, "utf8");
-      for (const controller of ["memory", "cpu", "pids"]) if (!on.includes(controller)) writeFileSync(control, `+${controller}`);
+      const on = words(`${at}/cgroup.subtree_control`);
+      for (const controller of this.#controllers) if (!on.includes(controller)) handDown(at, controller);
       at += `/${name}`;
       mkdirSync(at, { recursive: true });
     }
@@ -156,7 +174,7 @@ class RunDirs implements Cgroup {
   }
 
   async removeSession(sessionId: string): Promise<void> {
-    await removeDir(`${this.#dirs[0]}/exec-${sessionId}`);
+    await removeTree(`${this.#dirs[0]}/exec-${sessionId}`);
   }
 
   killMain(): Promise<boolean> {
@@ -172,12 +190,8 @@ class RunDirs implements Cgroup {
   }
 
   async remove(): Promise<void> {
-    const names = new Set(this.#dirs.flatMap(subdirectories));
-    for (const name of names) await this.#kill(name);
-    for (const dir of this.#dirs) {
-      for (const name of names) await removeDir(`${dir}/${name}`);
-      await removeDir(dir);
-    }
+    for (const name of subdirectories(this.#dirs[0] ?? "")) await this.#kill(name);
+    for (const dir of this.#dirs) await removeTree(dir);
     await removeIfEmpty(this.wrapperDirs);
   }
 
@@ -233,11 +247,39 @@ class OverrideCgroup implements Cgroup {
   async remove(): Promise<void> {}
 }
 
+/** The processes in a cgroup and in those that a task of root's may have made inside it. */
 function members(dir: string): number[] {
   try {
-    return readFileSync(`${dir}/cgroup.procs`, "utf8").split("\n").filter(Boolean).map(Number);
+    const own = readFileSync(`${dir}/cgroup.procs`, "utf8").split("\n").filter(Boolean).map(Number);
+    return [...own, ...subdirectories(dir).flatMap((name) => members(`${dir}/${name}`))];
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+/** A cgroup that is removed while it is read says ENODEV. */
+const isGone = (error: unknown): boolean => ["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "");
+
+const words = (file: string): readonly string[] => readFileSync(file, "utf8").split(/\s+/);
+
+const handDown = (dir: string, controller: Controller): void => writeFileSync(`${dir}/cgroup.subtree_control`, `+${controller}`);
+
+function handsDown(root: string, controller: Controller): boolean {
+  try {
+    if (!words(`${root}/cgroup.subtree_control`).includes(controller)) handDown(root, controller);
+    return true;
   } catch {
-    return [];
+    return false;
+  }
+}
+
+function isWritable(dir: string): boolean {
+  try {
+    accessSync(dir, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -261,6 +303,11 @@ async function removeIfEmpty(dirs: readonly string[]): Promise<void> {
       }
     }
   }
+}
+
+async function removeTree(dir: string): Promise<void> {
+  for (const name of subdirectories(dir)) await removeTree(`${dir}/${name}`);
+  await removeDir(dir);
 }
 
 /** The kernel counts a killed process as a member for a moment longer, and refuses with EBUSY till then. */

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { encodeFrame, FrameDecoder } from "./frames.js";
+import { encodeFrame, FrameDecoder, maxFrameBytes } from "./frames.js";
 import {
   type Notice,
   protocolVersion,
@@ -19,7 +19,9 @@ import {
 /** How long a shim may take from its start to its first answer. */
 const startDeadlineMs = 10_000;
 const retryMs = 5;
-const startAttempts = 5;
+/** One that died on its way is started again without waiting for the deadline; of two that are on their way one goes. */
+const relaunchMs = 1_000;
+const attempts = 5;
 /** Between attempts to bring a shim back: a dying one may still take connections, one that dies at once must not be restarted without end. */
 const reviveMs = { first: 10, most: 1_000 };
 
@@ -50,7 +52,7 @@ export class ShimClient {
   #closed = false;
   #nextId = 1;
   readonly #pending = new Map<number, Pending>();
-  /** Runs of ours that were not released: how they ended, or who waits for it. */
+  /** Runs that were not released: how they ended, or who waits for it. */
   readonly #runs = new Map<string, { exit?: RunExit; readonly waiting: ((exit: RunExit) => void)[] }>();
   readonly #sessions = new Map<string, SessionHandler>();
   #hello: ShimHello | undefined;
@@ -76,20 +78,11 @@ export class ShimClient {
   }
 
   async list(): Promise<ShimList> {
-    return (await this.#request({ op: "list" })) as ShimList;
+    return (await this.#insist({ op: "list" })) as ShimList;
   }
 
   async startRun(run: RunSpec): Promise<RunInfo> {
-    // Known before it is asked for: its end may come in one chunk with the reply.
-    this.#run(run.runId);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return (await this.#request({ op: "run.start", run })) as RunInfo;
-      } catch (error) {
-        // The shim died under the request: its successor knows whether the run was started.
-        if (this.#closed || attempt === startAttempts || !(error instanceof ShimError) || error.code !== "ESRCH") throw error;
-      }
-    }
+    return (await this.#insist({ op: "run.start", run })) as RunInfo;
   }
 
   /** Resolves when the run has ended, over deaths of the shim too. Ask `list` first for one that an earlier agent started. */
@@ -100,15 +93,15 @@ export class ShimClient {
 
   /** @returns whether the main process was there. */
   async signalRun(runId: string, signal: number): Promise<boolean> {
-    return ((await this.#request({ op: "run.signal", runId, signal })) as { reached: boolean }).reached;
+    return ((await this.#insist({ op: "run.signal", runId, signal })) as { reached: boolean }).reached;
   }
 
   async killRun(runId: string): Promise<void> {
-    await this.#request({ op: "run.kill", runId });
+    await this.#insist({ op: "run.kill", runId });
   }
 
   async releaseRun(runId: string): Promise<void> {
-    await this.#request({ op: "run.release", runId });
+    await this.#insist({ op: "run.release", runId });
     this.#runs.delete(runId);
   }
 
@@ -140,15 +133,30 @@ export class ShimClient {
     await this.#request({ op: "session.end", sessionId, reason });
   }
 
+  /** Asks again when the shim dies under a request: its successor knows what has been done of it. */
+  async #insist(request: Request): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#request(request);
+      } catch (error) {
+        if (this.#closed || attempt === attempts || !(error instanceof ShimError) || error.code !== "ESRCH") throw error;
+      }
+    }
+  }
+
   async #request(request: Request, payload?: Buffer): Promise<unknown> {
     return this.#send(await this.#connected(), request, payload);
   }
 
   #send(socket: Socket, request: Request, payload?: Buffer): Promise<unknown> {
     const id = this.#nextId++;
+    const frame = encodeFrame({ ...request, id }, payload);
     return new Promise((resolve, reject) => {
+      // The shim would end the connection, and with it every session.
+      if (frame.length > maxFrameBytes) return reject(new ShimError("ESTART", "the command and its environment are too long"));
+      if (socket.destroyed) return reject(new ShimError("ESRCH", "the shim is gone"));
       this.#pending.set(id, { resolve, reject });
-      socket.write(encodeFrame({ ...request, id }, payload));
+      socket.write(frame);
     });
   }
 
@@ -164,19 +172,23 @@ export class ShimClient {
   async #connect(): Promise<Socket> {
     let socket = await open(this.#deps.path);
     if (!socket) {
-      this.#deps.launch();
-      const deadline = performance.now() + startDeadlineMs;
-      while (!socket) {
-        if (performance.now() > deadline)
-          throw new ShimError("ESTART", `no shim answers at ${this.#deps.path} after ${startDeadlineMs} ms`);
+      const begun = performance.now();
+      for (let launched = -1; !socket; socket = await open(this.#deps.path)) {
+        const waited = performance.now() - begun;
+        if (this.#closed) throw new ShimError("ESRCH", "the agent is ending");
+        if (waited > startDeadlineMs) throw new ShimError("ESTART", `no shim answers at ${this.#deps.path} after ${startDeadlineMs} ms`);
+        if (Math.floor(waited / relaunchMs) > launched) {
+          launched = Math.floor(waited / relaunchMs);
+          this.#deps.launch();
+        }
         await pause(retryMs);
-        socket = await open(this.#deps.path);
       }
     }
     this.#listen(socket);
     try {
       this.#hello = (await this.#send(socket, { op: "hello", version: protocolVersion })) as ShimHello;
       await this.#tellMissedExits(socket);
+      if (this.#closed || socket.destroyed) throw new ShimError("ESRCH", "the connection to the shim has ended");
     } catch (error) {
       socket.destroy();
       throw error;
@@ -188,13 +200,12 @@ export class ShimClient {
   /** What ended while no shim was there, or none was connected. */
   async #tellMissedExits(socket: Socket): Promise<void> {
     const waited = [...this.#runs].filter(([, run]) => run.waiting.length > 0);
-    if (waited.length === 0) return;
     const { runs } = (await this.#send(socket, { op: "list" })) as ShimList;
-    const known = new Map(runs.map((run) => [run.runId, run]));
+    for (const { runId, exit } of runs) if (exit) this.#exited(runId, exit);
+    const known = new Set(runs.map((run) => run.runId));
     for (const [runId] of waited) {
-      const run = known.get(runId);
-      if (!run) this.#exited(runId, { exitCode: -1, signal: 0, oomKilled: false, error: "unknown: the records of the run are gone" });
-      else if (run.exit) this.#exited(runId, run.exit);
+      if (!known.has(runId))
+        this.#exited(runId, { exitCode: -1, signal: 0, oomKilled: false, error: "unknown: the records of the run are gone" });
     }
   }
 
@@ -250,10 +261,9 @@ export class ShimClient {
     return run;
   }
 
-  /** Runs that nobody here knows are another agent's, or released. */
+  /** Kept for whoever asks later: an end may come in one chunk with the reply to the start or the list. */
   #exited(runId: string, exit: RunExit): void {
-    const run = this.#runs.get(runId);
-    if (!run) return;
+    const run = this.#run(runId);
     run.exit = exit;
     for (const resolve of run.waiting.splice(0)) resolve(exit);
   }

@@ -5,12 +5,13 @@ import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cgroup } from "./cgroup.js";
 import type { FifoPool } from "./fifo-pool.js";
-import { closingFds, commandLine, guardShell, sessionScript } from "./launch.js";
+import { closingFds, commandLine, guardShell, procsFiles, sessionScript } from "./launch.js";
 import { OutputPump } from "./output-pump.js";
 import type { PipeEnds } from "./pipe-pool.js";
 import { kill, pidsWithMarker, readStat } from "./proc.js";
 import type { SessionExit, SessionInfo, SessionSpec } from "./protocol.js";
 import { openTerminal, resizeTerminal, type TerminalSize } from "./pty.js";
+import { TerminalInput } from "./terminal-input.js";
 
 /** Output that the client has not passed on yet; above it the command has to wait. */
 const unackedLimitBytes = 1024 * 1024;
@@ -37,6 +38,8 @@ export interface SessionListener {
   output(stream: 1 | 2, bytes: Buffer): void;
   closed(stream: 1 | 2): void;
   exited(exit: SessionExit): void;
+  /** Whether output has to wait since what was given to the listener is not on its way yet; `goOn` is called when it is. */
+  isFull(): boolean;
 }
 
 /** A command beside a task, for one client. */
@@ -46,7 +49,9 @@ export class ExecSession {
   readonly #listener: SessionListener;
   readonly #pumps: OutputPump[] = [];
   readonly #child: ChildProcess;
-  #input: Socket | undefined;
+  /** Of a command without a terminal. */
+  #pipe: Socket | undefined;
+  #terminal: TerminalInput | undefined;
   #master = -1;
   /**
    * Our own end of the terminal, held until the command has ended: without it the terminal would be hung up as soon as the
@@ -55,6 +60,7 @@ export class ExecSession {
   #slave = -1;
   #terminalPath = "";
   #unacked = 0;
+  #held = false;
   #reason = "";
   #ending = false;
   /** Resolves when all is over and nothing is left. */
@@ -77,7 +83,7 @@ export class ExecSession {
       session: spec.tty ? "ctty" : "keep",
       resetSignals: false,
     });
-    const files = dirs.map((dir) => `${dir}/cgroup.procs`).join(":");
+    const files = procsFiles(dirs);
     const words = closingFds([...deps.masters], [guardShell, "-c", sessionScript, "allocd-session", files, ...command.argv]);
     try {
       // With a terminal setsid(1) makes the session, for only so the terminal becomes the controlling one.
@@ -89,7 +95,7 @@ export class ExecSession {
       });
     } catch (error) {
       for (const pump of this.#pumps) pump.close();
-      this.#input?.destroy();
+      this.#closeInput();
       if (this.#slave >= 0) closeSync(this.#slave);
       throw error;
     } finally {
@@ -104,31 +110,43 @@ export class ExecSession {
 
   /** Resolves when the bytes were taken by the command's pipe or terminal, or can not be taken any more. */
   async stdin(bytes: Buffer, close: boolean): Promise<void> {
-    const input = this.#input;
-    if (!input || input.destroyed || input.writableEnded) return;
+    if (this.#terminal) {
+      await this.#terminal.write(bytes);
+      if (close) this.#endOfTerminalInput();
+      return;
+    }
+    const pipe = this.#pipe;
+    if (!pipe || pipe.destroyed || pipe.writableEnded) return;
     if (bytes.length > 0)
       await new Promise<void>((resolve) => {
         const done = (): void => {
-          input.off("close", done);
+          pipe.off("close", done);
           resolve();
         };
-        input.once("close", done);
-        input.write(bytes, done);
+        pipe.once("close", done);
+        pipe.write(bytes, done);
       });
-    if (!close) return;
-    if (this.#spec.tty) this.#endOfTerminalInput();
-    else input.end();
+    if (close) pipe.end();
   }
 
   resize(size: TerminalSize): void {
-    if (this.#master < 0 || !this.#deps.masters.has(this.#master)) return;
-    resizeTerminal(this.#master, size);
+    if (this.#terminal && !this.#terminal.closed) resizeTerminal(this.#master, size);
   }
 
   ack(bytes: number): void {
-    const wasHeld = this.#unacked > unackedLimitBytes;
     this.#unacked = Math.max(0, this.#unacked - bytes);
-    if (wasHeld && this.#unacked <= unackedLimitBytes) for (const pump of this.#pumps) pump.resume();
+    this.goOn();
+  }
+
+  /** Lets the output flow again if nothing holds it back any more. */
+  goOn(): void {
+    if (!this.#held || !this.#mayFlow()) return;
+    this.#held = false;
+    for (const pump of this.#pumps) pump.resume();
+  }
+
+  #mayFlow(): boolean {
+    return this.#unacked <= unackedLimitBytes && !this.#listener.isFull();
   }
 
   /** Ends the command and its whole tree: HUP, then TERM, then KILL. Resolves when nothing is left. */
@@ -136,8 +154,7 @@ export class ExecSession {
     if (!this.#ending) {
       this.#ending = true;
       this.#reason = reason;
-      this.#input?.destroy();
-      for (const pump of this.#pumps) pump.resume();
+      this.#closeInput();
       for (const signal of [constants.signals.SIGHUP, constants.signals.SIGTERM]) {
         if (!this.#signalTree(signal)) break;
         await Promise.race([this.#childGone(), pause(endGraceMs, undefined, { ref: false })]);
@@ -152,7 +169,7 @@ export class ExecSession {
     const exit = await exited;
     if (this.#slave >= 0) closeSync(this.#slave);
     await Promise.all(this.#pumps.map((pump) => pump.ended));
-    this.#input?.destroy();
+    this.#closeInput();
     this.#listener.exited({ ...exit, reason: exit.reason || this.#reason });
     await this.#deps.cgroup?.removeSession(this.#spec.sessionId).catch((error: NodeJS.ErrnoException) => {
       // A background child that let go of the output goes on: its cgroup is removed with the task's.
@@ -168,9 +185,10 @@ export class ExecSession {
   }
 
   #openPipes(stdin: PipeEnds): number[] {
-    this.#input = new Socket({ fd: stdin.ours, readable: false, writable: true });
+    const pipe = new Socket({ fd: stdin.ours, readable: false, writable: true });
     // The command has closed its stdin, which is its right.
-    this.#input.on("error", () => this.#input?.destroy());
+    pipe.on("error", () => pipe.destroy());
+    this.#pipe = pipe;
     return [
       stdin.theirs,
       ...([1, 2] as const).map((stream) => {
@@ -189,7 +207,7 @@ export class ExecSession {
     this.#deps.masters.add(terminal.master);
     const pump = this.#pump(terminal.master, "pty", 1);
     void pump.ended.then(() => this.#deps.masters.delete(terminal.master));
-    this.#input = pump.socket;
+    this.#terminal = new TerminalInput(terminal.master, () => pump.isOpen);
     return [terminal.slave, terminal.slave, terminal.slave];
   }
 
@@ -197,7 +215,10 @@ export class ExecSession {
     const pump = new OutputPump(fd, kind, (bytes) => {
       this.#listener.output(stream, bytes);
       this.#unacked += bytes.length;
-      return this.#ending || this.#unacked <= unackedLimitBytes;
+      const flows = this.#mayFlow();
+      // One that was told to wait is not forgotten since another may flow.
+      if (!flows) this.#held = true;
+      return flows;
     });
     this.#pumps.push(pump);
     void pump.ended.then(() => this.#listener.closed(stream));
@@ -208,12 +229,17 @@ export class ExecSession {
     execFile("/usr/bin/stty", ["-a", "-F", this.#terminalPath], { timeout: endGraceMs }, (error, modes) => {
       if (error || this.#ending) return;
       if (/(^|\s)icanon/.test(modes)) {
-        this.#input?.write(endOfTransmission);
+        void this.#terminal?.write(endOfTransmission);
         return;
       }
       const hangup = setTimeout(() => void this.end("the client closed stdin"), rawHangupMs);
       void this.finished.then(() => clearTimeout(hangup));
     });
+  }
+
+  #closeInput(): void {
+    this.#pipe?.destroy();
+    this.#terminal?.close();
   }
 
   /** The command leads a session and a group of its own. @returns false when nobody was there. */

@@ -17,7 +17,7 @@ test.each([
 test("what a shell or the loader would act on is set after the user was dropped", () => {
   const { argv, env } = commandLine({ ...base, env: { LD_PRELOAD: "/x.so", "a.b": "1", OK: "2" } });
   expect(env).toEqual({ OK: "2" });
-  expect(argv).toEqual(["/usr/bin/env", "LD_PRELOAD=/x.so", "a.b=1", "/bin/x", "-a"]);
+  expect(argv).toEqual(["/usr/bin/env", "--", "LD_PRELOAD=/x.so", "a.b=1", "/bin/x", "-a"]);
 });
 
 test("descriptors above 9 are closed by a shell that can name them", () => {

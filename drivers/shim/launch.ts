@@ -19,12 +19,15 @@ const openFilesLimit = 65_536;
 
 /**
  * Guards a task. Arguments: run directory, notice FIFO, run id, oom_score_adj, cgroup.procs files for the wrapper and for
- * the task (each list joined by ':'), then the command.
+ * the task (each a list as `procsFiles` gives it), then the command. Descriptor 3 becomes the command's stdin.
  *
  * - The run directory's `guard` is made with O_EXCL before the command, so that no run starts twice, whoever dies.
  * - The task is a background job since only `jobs` tells death by a signal from the exit code 128+n.
  *   A shell lets background jobs ignore INT and QUIT: `env --default-signal` in the command puts that right.
+ * - A terminal is not the guard's own stdin: bash in front of it would open it by its name, and a session leader that does
+ *   that takes it for its controlling terminal, which only root can take away from it again.
  * - After the start the guard lets go of the output, so that the end of the task's processes is the end of the output.
+ * - The records are files that are there already and are written in place: that succeeds on a full disk too.
  */
 export const guardScript = `
 run=$1 notice=$2 id=$3 oom=$4 outer=$5 inner=$6
@@ -35,36 +38,42 @@ echo $$ >"$run/guard" || exit 125
 set +C
 umask 022
 ulimit -Sn ${openFilesLimit} 2>/dev/null
-IFS=:
+set -f
+IFS='
+'
 for file in $outer; do { echo 0 >"$file"; } 2>/dev/null; done
-exec 3<&0
 (
   for file in $inner; do echo 0 >"$file"; done
-  echo "$oom" >/proc/self/oom_score_adj
+  echo "$oom" 2>/dev/null >/proc/self/oom_score_adj
   exec "$@"
 ) <&3 3<&- &
 pid=$!
 exec </dev/null >/dev/null 2>&1 3<&-
-echo $pid >"$run/pid"
-echo "pid $id" 1<>"$notice"
+echo $pid 1<>"$run/pid"
+printf 'pid %s\\n' "$id" 1<>"$notice"
 wait $pid
 status=$?
-jobs >"$run/jobs"
-echo $status >"$run/exit"
-echo "exit $id" 1<>"$notice"
+jobs 1<>"$run/jobs"
+echo $status 1<>"$run/exit"
+printf 'exit %s\\n' "$id" 1<>"$notice"
 `;
 
-/** Becomes a command beside a task. Arguments: cgroup.procs files joined by ':', then the command. */
+/** Becomes a command beside a task. Arguments: cgroup.procs files as `procsFiles` gives them, then the command. */
 export const sessionScript = `
 files=$1
 shift
 unset _ SHLVL PWD OLDPWD
 umask 022
 ulimit -Sn ${openFilesLimit} 2>/dev/null
-IFS=:
+set -f
+IFS='
+'
 for file in $files; do echo 0 >"$file"; done
 exec "$@"
 `;
+
+/** The files by which a shell joins cgroups, one a line: a cgroup's name may hold any other character. */
+export const procsFiles = (dirs: readonly string[]): string => dirs.map((dir) => `${dir}/cgroup.procs`).join("\n");
 
 export interface CommandOptions {
   readonly argv: readonly string[];
@@ -86,7 +95,8 @@ export function commandLine(options: CommandOptions): { readonly argv: string[];
   if (options.session !== "keep") argv.push(setsid, ...(options.session === "ctty" ? ["--ctty"] : []));
   if (options.user) argv.push(...dropTo(options.user));
   if (options.resetSignals || late.length > 0) {
-    argv.push(env, ...(options.resetSignals ? ["--default-signal=INT,QUIT"] : []), ...late);
+    // A variable's name may begin with a dash.
+    argv.push(env, ...(options.resetSignals ? ["--default-signal=INT,QUIT"] : []), "--", ...late);
     // env(1) would take a command with '=' in its path for one more variable.
     if (options.argv[0]?.includes("=")) argv.push("/bin/sh", "-c", 'exec "$0" "$@"');
   }
@@ -118,7 +128,8 @@ function splitEnvironment(env: Readonly<Record<string, string>>): { early: Recor
   const late: string[] = [];
   for (const [name, value] of Object.entries(env)) {
     if (shellName.test(name) && !actedOn.test(name)) early[name] = value;
-    else late.push(`${name}=${value}`);
+    // No program can be given a variable without a name.
+    else if (name !== "") late.push(`${name}=${value}`);
   }
   return { early, late };
 }

@@ -2,22 +2,45 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { closingAllFds } from "./launch.js";
+import { ShimError } from "./protocol.js";
+
+/** What the kernel has room for in a socket's address. */
+const maxSocketPathBytes = 107;
 
 /**
  * Starts a shim that outlives us: in a session of its own, with nothing inherited but /dev/null and its log.
  *
  * @param runtimeDir where its socket and records are.
- * @param logFile its log, appended to.
+ * @param logFile its log, appended to. On a disk that takes no file the shim goes without.
+ * @throws ShimError when it can not come up there.
  */
 export function launchShim(runtimeDir: string, logFile: string): void {
+  if (Buffer.byteLength(`${runtimeDir}/shim.sock`) > maxSocketPathBytes)
+    throw new ShimError("ESTART", `runtime_dir: ${runtimeDir} is too long for the address of a socket in it`);
   mkdirSync(runtimeDir, { recursive: true, mode: 0o700 });
-  const log = openSync(logFile, "a", 0o600);
+  const log = openLog(logFile);
   try {
     const main = fileURLToPath(new URL("./main.js", import.meta.url));
     const words = closingAllFds([process.execPath, "--max-semi-space-size=1", main, runtimeDir]);
-    spawn(words[0] as string, words.slice(1), { cwd: "/", detached: true, stdio: ["ignore", log, log], env: shimEnvironment() }).unref();
+    const child = spawn(words[0] as string, words.slice(1), {
+      cwd: "/",
+      detached: true,
+      stdio: ["ignore", log, log],
+      env: shimEnvironment(),
+    });
+    // Whoever waits for its socket tries again, and says so in the end.
+    child.once("error", () => {});
+    child.unref();
   } finally {
     closeSync(log);
+  }
+}
+
+function openLog(file: string): number {
+  try {
+    return openSync(file, "a", 0o600);
+  } catch {
+    return openSync("/dev/null", "a");
   }
 }
 

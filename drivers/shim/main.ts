@@ -1,13 +1,24 @@
+import { mkdirSync, writeSync } from "node:fs";
 import { connect } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { ShimServer } from "./server.js";
 import { Shim } from "./shim.js";
+import { takeShimLock } from "./shim-lock.js";
 
 /*
  * The shim's process: `node main.js <runtime directory>`. Its log is one JSON line a message on stderr.
  */
 
+/** How long one that is ending may take to let go of the directory. */
+const lockDeadlineMs = 10_000;
+
 const log = (message: string, fields: Readonly<Record<string, unknown>> = {}): void => {
-  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), name: "shim", pid: process.pid, msg: message, ...fields })}\n`);
+  try {
+    const line = JSON.stringify({ time: new Date().toISOString(), name: "shim", pid: process.pid, msg: message, ...fields });
+    writeSync(2, `${line}\n`);
+  } catch {
+    // A full disk must not cost the tasks their shim.
+  }
 };
 
 const answers = (path: string): Promise<boolean> =>
@@ -21,25 +32,46 @@ const answers = (path: string): Promise<boolean> =>
     socket.once("error", () => end(false));
   });
 
-const dir = process.argv[2];
-if (!dir) throw new Error("usage: node main.js RUNTIME_DIR");
-const path = `${dir}/shim.sock`;
+/** @returns false when another shim has the directory and answers there. */
+async function becomeTheOne(dir: string, path: string): Promise<boolean> {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  for (const deadline = performance.now() + lockDeadlineMs; !takeShimLock(dir); await pause(20)) {
+    if (await answers(path)) return false;
+    if (performance.now() > deadline) throw new Error(`another shim holds ${dir}/lock and does not answer`);
+  }
+  return true;
+}
 
-if (await answers(path)) {
-  log("another shim answers here already");
-} else {
-  // A defect in the handling of one task must not cost the others: the records allow to go on.
-  process.on("uncaughtException", (error) => log("defect", { error: error.stack }));
-  process.on("unhandledRejection", (error) => log("defect", { error: error instanceof Error ? error.stack : String(error) }));
+async function run(dir: string): Promise<void> {
+  const path = `${dir}/shim.sock`;
+  if (!(await becomeTheOne(dir, path))) {
+    log("another shim answers here already");
+    return;
+  }
   // A terminal that the agent was started from, and its Ctrl-C, are no business of the tasks.
   process.on("SIGHUP", () => {});
   process.on("SIGINT", () => {});
   const shim = new Shim(dir, log);
   const server = new ShimServer(shim, path);
   await server.listen();
+  // A defect in the handling of one task must not cost the others: the records allow to go on.
+  process.on("uncaughtException", (error) => log("defect", { error: error.stack }));
+  process.on("unhandledRejection", (error) => log("defect", { error: error instanceof Error ? error.stack : String(error) }));
   log("ready");
   process.on("SIGTERM", () => {
     server.close();
     void shim.close().then(() => process.exit(0));
   });
+}
+
+// Node itself writes there what a child has said, and a full disk would be an error that nobody handles.
+process.stderr.on("error", () => {});
+const dir = process.argv[2];
+if (!dir) throw new Error("usage: node main.js RUNTIME_DIR");
+try {
+  await run(dir);
+} catch (error) {
+  log("the shim can not be started", { error: (error as Error).stack });
+  // At once: what was opened so far would keep it alive, and with it the lock.
+  process.exit(1);
 }

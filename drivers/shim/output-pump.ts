@@ -33,9 +33,9 @@ export class OutputPump {
     this.ended = new Promise((resolve) => this.#socket.once("close", () => resolve()));
   }
 
-  /** For a pty: the way in. */
-  get socket(): Socket {
-    return this.#socket;
+  /** Whether the descriptor is still this pump's. */
+  get isOpen(): boolean {
+    return !this.#socket.destroyed;
   }
 
   resume(): void {

@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { closeSync, constants, fchownSync, fstatSync, openSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
-import { guardShell } from "./launch.js";
+import { closingFds, guardShell } from "./launch.js";
 import type { RunUser } from "./protocol.js";
 
 export interface PipeEnds {
@@ -31,8 +31,11 @@ export class PipePool {
   readonly #free: PipeEnds[] = [];
   #filling: Promise<void> | undefined;
 
-  /** The maker is started before there is any terminal whose descriptor it could inherit. */
-  constructor() {
+  readonly #masters: ReadonlySet<number>;
+
+  /** @param masters descriptors of terminals, which must not reach the maker. */
+  constructor(masters: ReadonlySet<number>) {
+    this.#masters = masters;
     this.#fill().catch(() => {});
   }
 
@@ -63,9 +66,10 @@ export class PipePool {
     const maker = this.#maker;
     return new Promise((resolve, reject) => {
       const ended = (): void => reject(new Error("the maker of pipes has ended"));
-      maker.once("exit", ended);
+      // One that could not be started has no exit.
+      for (const event of ["exit", "error"]) maker.once(event, ended);
       maker.stdout.once("data", () => {
-        maker.off("exit", ended);
+        for (const event of ["exit", "error"]) maker.off(event, ended);
         try {
           this.#collect(maker.pid ?? 0);
           resolve();
@@ -78,11 +82,13 @@ export class PipePool {
   }
 
   #start(): ChildProcessByStdio<Writable, Readable, null> {
-    const maker = spawn(guardShell, ["-c", script, "allocd-pipes"], { stdio: ["pipe", "pipe", "ignore"], env: {} });
-    maker.once("exit", () => {
+    const words = closingFds([...this.#masters], [guardShell, "-c", script, "allocd-pipes"]);
+    const maker = spawn(words[0] as string, words.slice(1), { stdio: ["pipe", "pipe", "ignore"], env: {} });
+    const gone = (): void => {
       if (this.#maker === maker) this.#maker = undefined;
-    });
-    maker.on("error", () => {});
+    };
+    maker.once("exit", gone);
+    maker.on("error", gone);
     maker.stdin.on("error", () => {});
     return maker;
   }
@@ -95,7 +101,12 @@ export class PipePool {
         closeSync(theirs);
         throw new Error(`${guardShell} makes no pipe of a here-document`);
       }
-      this.#free.push({ theirs, ours: openSync(path, constants.O_WRONLY | constants.O_NONBLOCK) });
+      try {
+        this.#free.push({ theirs, ours: openSync(path, constants.O_WRONLY | constants.O_NONBLOCK) });
+      } catch (error) {
+        closeSync(theirs);
+        throw error;
+      }
     }
   }
 }

@@ -103,6 +103,9 @@ export interface RunInfo {
   readonly exit: RunExit | null;
   /** The file that lists the task's processes; empty where there are no cgroups, and then nothing is limited. */
   readonly members: string;
+  /** As it was started with. */
+  readonly cwd: string;
+  readonly user: RunUser | null;
 }
 
 /** A command beside a task: in its directory, environment, user and cgroup. */

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -62,4 +62,21 @@ test("a link in the place of a log file is replaced, and what it points to is un
   log.close();
   expect(readFileSync(victim, "utf8")).toBe("HOST");
   expect(existsSync(join(dir, "new"))).toBe(false);
+});
+
+test("turns to a new file that fail do not count as files", () => {
+  const log = open(10, 3);
+  for (let i = 0; i < 3; i++) log.write(Buffer.from(`number ${i}.\n`));
+  const before = files();
+  // With the next file's place taken by directories the turn fails as on a full disk.
+  for (let i = 3; i < 8; i++) {
+    mkdirSync(join(dir, `t.stdout.${i}`));
+    writeFileSync(join(dir, `t.stdout.${i}/x`), "");
+  }
+  for (let i = 0; i < 20; i++) expect(() => log.write(Buffer.from("lost"))).toThrow("no regular file");
+  for (let i = 3; i < 8; i++) rmSync(join(dir, `t.stdout.${i}`), { recursive: true });
+  expect(files()).toEqual(before);
+  log.write(Buffer.from("again\n"));
+  log.close();
+  expect(files()).toEqual(["t.stdout.1", "t.stdout.2", "t.stdout.3"]);
 });

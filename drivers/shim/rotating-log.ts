@@ -70,8 +70,15 @@ export class RotatingLog {
 
   #rotate(): void {
     const full = this.#fd;
-    this.#index += 1;
-    this.#open();
+    const index = this.#index;
+    try {
+      this.#index += 1;
+      this.#open();
+    } catch (error) {
+      // Else every failure would count as a file, and the files that are there would soon be among the oldest.
+      this.#index = index;
+      throw error;
+    }
     closeSync(full);
     for (const index of this.#indexes()) {
       if (index <= this.#index - this.#options.maxFiles) this.#remove(index);

@@ -5,7 +5,8 @@ import type { RunExit, RunSpec } from "./protocol.js";
  * The records of one run, on tmpfs: they outlive the shim, not the host.
  *
  *   run.json       what was asked for, without the environment
- *   guard, pid     written by the launch wrapper
+ *   guard          made by the launch wrapper; without it the command was never started
+ *   pid            written by it when the command was started
  *   jobs, exit     written by it when the command has ended
  *   stdout, stderr FIFOs
  */
@@ -19,9 +20,21 @@ export class RunDir {
     this.path = `${parent}/${runId}`;
   }
 
+  /** @throws the file system's error; nothing is left then. */
   create(spec: RunSpec): void {
     mkdirSync(this.path, { mode: 0o700 });
+    try {
+      this.#fill(spec);
+    } catch (error) {
+      this.remove();
+      throw error;
+    }
+  }
+
+  #fill(spec: RunSpec): void {
     const { env: _secret, ...kept } = spec;
+    // Room for the records is taken now: the end of a command has to be written on a full disk too.
+    for (const name of ["pid", "jobs", "exit"]) writeFileSync(`${this.path}/${name}`, " ", { mode: 0o600 });
     writeFileSync(`${this.path}/run.json.new`, JSON.stringify(kept), { mode: 0o600 });
     renameSync(`${this.path}/run.json.new`, `${this.path}/run.json`);
   }
@@ -62,8 +75,8 @@ export class RunDir {
   /** How the command ended; undefined while it runs or when its wrapper could not write it. */
   exit(): Omit<RunExit, "oomKilled"> | undefined {
     const status = this.#read("exit");
-    // A line that is not whole is being written.
-    if (status === undefined || !status.endsWith("\n")) return undefined;
+    // A line that is not whole is being written, or not yet.
+    if (!status?.includes("\n")) return undefined;
     return parseExit(Number(status), this.#read("jobs") ?? "");
   }
 

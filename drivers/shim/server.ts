@@ -5,8 +5,10 @@ import type { Notice, ReplyHeader, RequestHeader } from "./protocol.js";
 import { ShimError } from "./protocol.js";
 import type { Peer, Shim } from "./shim.js";
 
-/** A client that does not read: its sessions wait by their acknowledgements, so only a broken one comes here. */
-const maxUnsentBytes = 64 * 1024 * 1024;
+/** Above this the output of a client's sessions waits: together they may give more than it takes. */
+const fullBytes = 4 * 1024 * 1024;
+/** What is left are answers, and one chunk of each output that was read before it was told to wait: only a broken client comes here. */
+const maxUnsentBytes = 256 * 1024 * 1024;
 
 /** The shim's socket: frames in, replies and notices out. */
 export class ShimServer {
@@ -37,10 +39,14 @@ export class ShimServer {
 
   #serve(socket: Socket): void {
     const decoder = new FrameDecoder<RequestHeader>();
-    const peer: Peer = { send: (notice, payload) => send(socket, notice, payload) };
+    const peer: Peer = {
+      send: (notice, payload) => send(socket, notice, payload),
+      isFull: () => socket.writableLength > fullBytes,
+    };
     this.#sockets.add(socket);
     this.shim.join(peer);
     socket.on("error", () => socket.destroy());
+    socket.on("drain", () => this.shim.drained(peer));
     socket.on("close", () => {
       this.#sockets.delete(socket);
       this.shim.leave(peer);

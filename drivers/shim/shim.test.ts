@@ -165,13 +165,18 @@ test("what ended while no shim was there is known to the next one", async () => 
   await shim.pid();
 });
 
-test("a task's terminal is lost with the shim, and that is said", async () => {
-  await shim.client.startRun(shim.spec("tty", "trap '' HUP; exec sleep 1000", { tty: true }));
-  const ended = shim.client.waitRun("tty");
-  kill(await shim.pid(), 9);
-  expect((await ended).error).toBe("terminal lost with the shim");
-  await shim.pid();
-});
+test.each(["trap '' HUP; echo up; exec sleep 1000", "echo up; exec sleep 1000"])(
+  "a task's terminal is lost with the shim, and that is said: %s",
+  async (script) => {
+    const runId = `tty-${script.length}`;
+    await shim.client.startRun(shim.spec(runId, script, { tty: true }));
+    const ended = shim.client.waitRun(runId);
+    await until(() => shim.log(runId, "stdout") !== "");
+    kill(await shim.pid(), 9);
+    expect((await ended).error).toBe("terminal lost with the shim");
+    await shim.pid();
+  },
+);
 
 test("a session is in the task's directory, ends by itself, and tells its code", async () => {
   await shim.client.startRun(shim.spec("host", "exec sleep 1000"));

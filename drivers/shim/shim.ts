@@ -29,6 +29,8 @@ const maxSessions = 1_024;
 /** Where notices go: the client that started the session, or all. */
 export interface Peer {
   send(notice: Notice, payload?: Buffer): void;
+  /** Whether output for it has to wait; `drained` is called when it need not any more. */
+  isFull(): boolean;
 }
 
 /**
@@ -41,7 +43,7 @@ export class Shim {
   readonly #runs = new Map<string, TaskRun>();
   readonly #sessions = new Map<string, { readonly session: ExecSession; readonly peer: Peer; readonly runId: string }>();
   readonly #peers = new Set<Peer>();
-  readonly #pipes = new PipePool();
+  readonly #pipes: PipePool;
   readonly #bootId = readBootId();
   readonly #notices: OutputPump;
   readonly #timer: NodeJS.Timeout;
@@ -57,6 +59,7 @@ export class Shim {
     const noticePath = `${dir}/notice`;
     if (!existsSync(noticePath)) execFileSync("/usr/bin/mkfifo", ["-m", "600", noticePath]);
     this.#deps = { hierarchy: findHierarchy(), fifos: new FifoPool(`${dir}/fifos`), noticePath, masters: new Set(), log };
+    this.#pipes = new PipePool(this.#deps.masters);
     // Open both ways: a FIFO whose last writer goes would be at its end.
     this.#notices = new OutputPump(openSync(noticePath, constants.O_RDWR | constants.O_NONBLOCK), "fifo", (bytes) => this.#onNotice(bytes));
     this.#timer = setInterval(() => this.#lookAtAll(), lookEveryMs);
@@ -99,6 +102,11 @@ export class Shim {
     this.#peers.add(peer);
   }
 
+  /** A client has taken what was sent: output for it goes on. */
+  drained(peer: Peer): void {
+    for (const { session, peer: owner } of this.#sessions.values()) if (owner === peer) session.goOn();
+  }
+
   /** A client is gone: tasks go on, the sessions that it had opened end. */
   leave(peer: Peer): void {
     this.#peers.delete(peer);
@@ -126,19 +134,33 @@ export class Shim {
   }
 
   async #startRun(spec: RunSpec): Promise<RunInfo> {
+    await this.#releaseEarlier(spec);
     const known = this.#runs.get(spec.runId);
-    if (known) return known.info;
+    try {
+      if (known) await known.started;
+      else await this.#start(spec);
+    } catch (error) {
+      throw new ShimError("ESTART", (error as Error).message, { cause: error });
+    }
+    return this.#run(spec.runId).info;
+  }
+
+  async #start(spec: RunSpec): Promise<void> {
     const dir = new RunDir(this.#runsDir, spec.runId);
     dir.create(spec);
     const { env, ...kept } = spec;
-    const run = this.#register(dir, kept);
     try {
-      await run.start(env);
+      await this.#register(dir, kept).start(env);
     } catch (error) {
       this.#runs.delete(spec.runId);
-      throw new ShimError("ESTART", (error as Error).message, { cause: error });
+      throw error;
     }
-    return run.info;
+  }
+
+  /** A task has one run at a time. Whoever starts the next one has given up the one before, known to be started or not. */
+  async #releaseEarlier({ runId, cgroup: { path } }: RunSpec): Promise<void> {
+    const earlier = [...this.#runs.values()].filter((run) => run.runId !== runId && run.cgroupPath === path);
+    for (const run of earlier) await this.#release(run.runId);
   }
 
   #register(dir: RunDir, spec: Omit<RunSpec, "env">): TaskRun {
@@ -167,6 +189,7 @@ export class Shim {
     if (this.#sessions.size >= maxSessions) throw new ShimError("ELIMIT", `there are ${maxSessions} sessions already`);
     const { sessionId } = spec;
     const listener = {
+      isFull: () => peer.isFull(),
       output: (stream: 1 | 2, bytes: Buffer) => peer.send({ notice: "session.output", sessionId, stream }, bytes),
       closed: (stream: 1 | 2) => peer.send({ notice: "session.closed", sessionId, stream }),
       exited: (exit: SessionExit) => {
@@ -213,14 +236,11 @@ export class Shim {
 
   #adoptAll(): void {
     for (const dir of leftRuns(this.#runsDir)) {
-      const spec = dir.spec();
-      // Without `guard` the command was never started, and its agent will ask again.
-      if (!spec || !dir.hasGuard()) {
-        dir.remove();
-        continue;
-      }
       try {
-        this.#register(dir, spec).adopt();
+        const spec = dir.spec();
+        // Without `guard` the command was never started, and its agent will ask again.
+        if (spec && dir.hasGuard()) this.#register(dir, spec).adopt();
+        else dir.remove();
       } catch (error) {
         this.#deps.log("a run can not be taken over", { runId: dir.runId, error: (error as Error).message });
       }

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
+import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cgroup, CgroupHierarchy } from "./cgroup.js";
 import { type FifoPool, openOutput, openReader } from "./fifo-pool.js";
-import { closingFds, commandLine, guardName, guardScript, guardShell, isInFront } from "./launch.js";
+import { closingFds, commandLine, guardName, guardScript, guardShell, isInFront, procsFiles } from "./launch.js";
 import { OutputPump } from "./output-pump.js";
 import {
   identify,
@@ -56,6 +57,10 @@ export class TaskRun {
   #slave = -1;
   #exit: RunExit | null = null;
   #ending: Promise<RunExit> | null = null;
+  #starting: Promise<void> = Promise.resolve();
+  #releasing: Promise<void> | null = null;
+  /** Whether an earlier shim started it: its processes' numbers may have been given to others while nobody looked. */
+  #isAdopted = false;
   readonly #pumps: OutputPump[] = [];
   readonly #logs: RotatingLog[] = [];
 
@@ -70,12 +75,18 @@ export class TaskRun {
   }
 
   get info(): RunInfo {
-    return { runId: this.runId, pid: this.#pid, exit: this.#exit, members: this.#members() };
+    const { cwd, user } = this.#spec;
+    return { runId: this.runId, pid: this.#pid, exit: this.#exit, members: this.#members(), cwd, user };
   }
 
   #members(): string {
     const [dir] = this.#cgroup?.mainDirs ?? [];
     return dir === undefined || this.#spec.cgroup.override !== null ? "" : `${dir}/cgroup.procs`;
+  }
+
+  /** The same for all runs of a task. */
+  get cgroupPath(): string {
+    return this.#spec.cgroup.path;
   }
 
   get cgroup(): Cgroup | null {
@@ -87,7 +98,17 @@ export class TaskRun {
   }
 
   /** Starts the launch wrapper, which starts the command. @throws when it can not be started; nothing is left then. */
-  async start(env: Readonly<Record<string, string>>): Promise<void> {
+  start(env: Readonly<Record<string, string>>): Promise<void> {
+    this.#starting = this.#start(env);
+    return this.#starting;
+  }
+
+  /** Resolves when the launch wrapper was started. @throws as `start` does. */
+  get started(): Promise<void> {
+    return this.#starting;
+  }
+
+  async #start(env: Readonly<Record<string, string>>): Promise<void> {
     try {
       this.#makeCgroup();
       const stdio = this.#openOutput();
@@ -104,16 +125,18 @@ export class TaskRun {
 
   /** Goes on with a run that an earlier shim has started. */
   adopt(): void {
-    this.#makeCgroup();
-    if (!this.#spec.tty && this.#spec.logs) {
-      for (const stream of ["stdout", "stderr"] as const) this.#pump(openReader(this.#dir.fifo(stream)), "fifo", stream);
-    }
+    this.#isAdopted = true;
     const guardPid = this.#dir.guardPid();
     if (guardPid > 0 && processCommandLine(guardPid).includes(this.#dir.path)) this.#guard = identify(guardPid);
-    if (this.#spec.tty && !this.#dir.exit()) {
-      this.#pid = this.#dir.pid();
-      this.#end("terminal lost with the shim");
-    } else this.#look();
+    // Whatever can not be had again, the task is not the one to pay for it.
+    this.#attempt("its cgroup can not be found again", () => this.#makeCgroup());
+    if (!this.#spec.tty && this.#spec.logs) {
+      for (const stream of ["stdout", "stderr"] as const) {
+        this.#attempt("its output can not be read", () => this.#pump(openReader(this.#dir.fifo(stream)), "fifo", stream));
+      }
+    }
+    if (this.#spec.tty) this.#loseTerminal();
+    else this.#look();
   }
 
   /** Looks at the records: the launch wrapper has written something, or time has passed. */
@@ -136,13 +159,27 @@ export class TaskRun {
     await (this.#ending ?? this.#waitForRecord());
   }
 
-  /** Removes what is left of an ended run. */
-  async release(): Promise<void> {
+  /** Removes what is left of an ended run; once, for the next run of the task may stand in the same place already. */
+  release(): Promise<void> {
+    this.#releasing ??= this.#release();
+    return this.#releasing;
+  }
+
+  async #release(): Promise<void> {
     await this.kill();
     await this.#cgroup
       ?.remove()
       .catch((error: Error) => this.#deps.log("a cgroup can not be removed", { runId: this.runId, error: error.message }));
     this.#dir.remove();
+  }
+
+  #loseTerminal(): void {
+    const error = "terminal lost with the shim";
+    const exit = this.#dir.exit();
+    this.#pid = this.#dir.pid();
+    // The kernel hangs a lost terminal up, which is the end of most programs.
+    if (exit) this.#finish(exit.signal === constants.signals.SIGHUP ? { ...exit, error } : exit);
+    else this.#end(error);
   }
 
   #closeSlave(): void {
@@ -154,8 +191,18 @@ export class TaskRun {
     this.#closeSlave();
     for (const pump of this.#pumps) pump.close();
     for (const log of this.#logs) log.close();
-    await this.#cgroup?.remove();
+    await this.#cgroup
+      ?.remove()
+      .catch((error: Error) => this.#deps.log("a cgroup can not be removed", { runId: this.runId, error: error.message }));
     this.#dir.remove();
+  }
+
+  #attempt(failure: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#deps.log(`taking over a run: ${failure}`, { runId: this.runId, error: (error as Error).message });
+    }
   }
 
   #makeCgroup(): void {
@@ -164,7 +211,7 @@ export class TaskRun {
     this.#cgroup = (hierarchy as CgroupHierarchy).create(this.#spec.cgroup);
   }
 
-  /** @returns what the launch wrapper gets as 0, 1 and 2. */
+  /** @returns what the launch wrapper gets as 0, 1, 2 and 3, which is the command's stdin. */
   #openOutput(): (number | "ignore")[] {
     const { tty, logs, user } = this.#spec;
     if (tty) {
@@ -173,33 +220,43 @@ export class TaskRun {
       const pump = this.#pump(terminal.master, "pty", "stdout");
       void pump.ended.then(() => this.#deps.masters.delete(terminal.master));
       this.#slave = terminal.slave;
-      return [terminal.slave, terminal.slave, terminal.slave];
+      return ["ignore", terminal.slave, terminal.slave, terminal.slave];
     }
-    if (!logs) return ["ignore", "ignore", "ignore"];
-    return [
-      "ignore",
-      ...(["stdout", "stderr"] as const).map((stream) => {
+    const nothing = openSync("/dev/null", "r");
+    if (!logs) return ["ignore", "ignore", "ignore", nothing];
+    const opened: number[] = [];
+    try {
+      for (const stream of ["stdout", "stderr"] as const) {
         this.#deps.fifos.place(this.#dir.fifo(stream));
         const { ours, theirs } = openOutput(this.#dir.fifo(stream), user);
+        opened.push(theirs);
         this.#pump(ours, "fifo", stream);
-        return theirs;
-      }),
-    ];
+      }
+    } catch (error) {
+      for (const fd of [...opened, nothing]) closeSync(fd);
+      throw error;
+    }
+    return ["ignore", ...opened, nothing];
   }
 
   #pump(fd: number, kind: "fifo" | "pty", stream: "stdout" | "stderr"): OutputPump {
-    const log = this.#openLog(stream);
+    let log: RotatingLog | undefined;
     let failed = false;
-    const pump = new OutputPump(fd, kind, (bytes) => {
+    const append = (bytes: Buffer): void => {
       try {
+        log ??= this.#openLog(stream);
         log?.write(bytes);
         failed = false;
       } catch (error) {
         // A log that can not be written must not hold up the task: it is read on and the loss is said once.
-        if (!failed)
-          this.#deps.log("output is lost: the log can not be written", { runId: this.runId, stream, error: (error as Error).message });
+        if (!failed) this.#deps.log("output is lost: the log can not be written", { runId: this.runId, stream, error: String(error) });
         failed = true;
       }
+    };
+    // The file is there from the start.
+    append(Buffer.alloc(0));
+    const pump = new OutputPump(fd, kind, (bytes) => {
+      append(bytes);
       return true;
     });
     this.#pumps.push(pump);
@@ -209,19 +266,10 @@ export class TaskRun {
   #openLog(stream: "stdout" | "stderr"): RotatingLog | undefined {
     const { logs } = this.#spec;
     if (!logs) return undefined;
-    try {
-      const log = new RotatingLog({
-        dir: logs.dir,
-        name: `${logs.prefix}.${stream}`,
-        maxFiles: logs.maxFiles,
-        maxFileBytes: logs.maxFileBytes,
-      });
-      this.#logs.push(log);
-      return log;
-    } catch (error) {
-      this.#deps.log("output is lost: the log can not be opened", { runId: this.runId, stream, error: (error as Error).message });
-      return undefined;
-    }
+    const { dir, prefix, maxFiles, maxFileBytes } = logs;
+    const log = new RotatingLog({ dir, name: `${prefix}.${stream}`, maxFiles, maxFileBytes });
+    this.#logs.push(log);
+    return log;
   }
 
   #spawn(env: Readonly<Record<string, string>>, stdio: (number | "ignore")[]): void {
@@ -234,12 +282,11 @@ export class TaskRun {
       resetSignals: true,
       late: [`${runMarker}=${this.runId}`],
     });
-    const procs = (dirs: readonly string[]): string => dirs.map((dir) => `${dir}/cgroup.procs`).join(":");
     const guard = [guardShell, "-c", guardScript, guardName];
     const places = [this.#dir.path, this.#deps.noticePath, this.runId, String(oomScoreAdj)];
     const words = closingFds(
       [...this.#deps.masters],
-      [...guard, ...places, procs(this.#cgroup?.wrapperDirs ?? []), procs(this.#cgroup?.mainDirs ?? []), ...command.argv],
+      [...guard, ...places, procsFiles(this.#cgroup?.wrapperDirs ?? []), procsFiles(this.#cgroup?.mainDirs ?? []), ...command.argv],
     );
     const child = spawn(words[0] as string, words.slice(1), { cwd, env: command.env, stdio, detached: true });
     child.unref();
@@ -276,7 +323,9 @@ export class TaskRun {
     else this.#end("unknown: the launch wrapper was killed");
   }
 
+  /** What the launch wrapper might still say comes too late, and so does a command that it has not started yet. */
   #end(error: string): void {
+    if (this.#guard && isAlive(this.#guard)) kill(-this.#guard.pid, 9);
     this.#finish({ exitCode: -1, signal: 0, error });
   }
 
@@ -286,7 +335,9 @@ export class TaskRun {
 
   /** Nothing of the tree outlives its main process, and the last bytes are in the log before anyone is told. */
   async #settle(exit: Omit<RunExit, "oomKilled">): Promise<RunExit> {
-    await this.#killTree();
+    await this.#killTree().catch((error: Error) =>
+      this.#deps.log("not all processes could be killed", { runId: this.runId, error: error.message }),
+    );
     this.#closeSlave();
     const drained = Promise.all(this.#pumps.map((pump) => pump.ended));
     const late = new AbortController();
@@ -317,11 +368,11 @@ export class TaskRun {
 
   /**
    * Whether the main process's number still names its group: as long as a member is left the number is not given away;
-   * when the wrapper has waited for it and no member is left, it may be.
+   * when the wrapper has waited for it and no member is left, it may be, after a while.
    */
   #leadsGroup(): boolean {
     const stat = readStat(this.#pid);
-    return stat === undefined || stat.startTime === this.#main?.startTime;
+    return stat === undefined ? !this.#isAdopted || this.#main !== undefined : stat.startTime === this.#main?.startTime;
   }
 
   /** There may be no process yet, and the shell's background job does not hear INT and QUIT until the programs in front of the command have reset the signals. */

@@ -1,6 +1,6 @@
 import WebSocket from "ws";
 import type { TestAgent } from "./agent.js";
-import { processesAbout } from "./host.js";
+import { type HostProcess, processesAbout } from "./host.js";
 import { job, shell } from "./jobs.js";
 import { waitFor } from "./wait.js";
 
@@ -128,6 +128,14 @@ export async function execute(agent: TestAgent, allocId: string, script: string,
   await client.end();
   return client;
 }
+
+/** Waits until of the agent's processes only those of `before` are left. @throws Error that names the others. */
+export const onlyLeft = (agent: TestAgent, before: readonly HostProcess[]): Promise<unknown> =>
+  waitFor("the commands of the sessions to be gone", () => {
+    const more = processesAbout(agent.root).filter(({ pid }) => !before.some((one) => one.pid === pid));
+    if (more.length > 0) throw new Error(more.map(({ pid, command }) => `${pid} ${command.slice(0, 80)}`).join(", "));
+    return true;
+  });
 
 /** The process id of the agent's shim. */
 export function shimPid(agent: TestAgent): number {

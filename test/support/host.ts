@@ -61,6 +61,9 @@ export function openFiles(pid: number | "self"): readonly { readonly fd: number;
 export const residentBytes = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 
+/** How many bytes a process has written since its start. */
+export const writtenBytes = (pid: number): number => Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);
+
 export const childrenOf = (parent: number): readonly HostProcess[] =>
   pids()
     .filter(

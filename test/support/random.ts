@@ -13,7 +13,7 @@ export function chance(seed: number): Chance {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return (((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below | 0;
+    return ((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below) | 0;
   };
   return {
     number,
@@ -29,7 +29,21 @@ const frames = [
   '{"tty_size":{"height":24,"width":80}}',
   '{"stdin":{"data":"AAAA"},"tty_size":{"height":1,"width":1}}',
 ] as const;
-const values = ["null", "true", "-1", "1e309", "65536", '"x"', "[]", "{}", '{"data":{}}', '"\\ud800"', '"===="', "[[[[[[[[", '{"__proto__":1}'];
+const values = [
+  "null",
+  "true",
+  "-1",
+  "1e309",
+  "65536",
+  '"x"',
+  "[]",
+  "{}",
+  '{"data":{}}',
+  '"\\ud800"',
+  '"===="',
+  "[[[[[[[[",
+  '{"__proto__":1}',
+];
 const members = ["stdin", "data", "close", "tty_size", "height", "width", "__proto__", "toString", ""];
 
 /** A frame of an exec client as it should be, bent in some places; or something that never was one. */

@@ -22,17 +22,32 @@ export function scenario(name: string, body: (start: StartAgent) => Promise<void
         return agent.start();
       };
       try {
-        await body(start);
-        for (const agent of agents) await agent.close();
+        await within(seconds, async () => {
+          await body(start);
+          for (const agent of agents) await agent.close();
+        });
       } catch (error) {
         for (const agent of agents) console.error(`log of the agent in ${agent.root}:\n${agent.log}`);
         throw error;
       } finally {
-        for (const agent of agents) agent.destroy();
+        for (const agent of agents) await agent.destroy();
       }
       expect(directoriesLeft(agents.map((agent) => agent.root))).toEqual([]);
       await expectNothingHeld(before);
     },
-    seconds * 1000,
+    // Its own deadline comes first, so that what was started is ended then too.
+    (seconds + 15) * 1000,
   );
+}
+
+async function within(seconds: number, work: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`not done after ${seconds} s`)), seconds * 1000);
+  });
+  try {
+    await Promise.race([work(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -57,10 +57,14 @@ export class FakeDriver implements Driver {
     return run;
   }
 
-  async recover(_state: DriverState, spec: TaskSpec): Promise<Recovery> {
+  async recover(_state: DriverState | null, spec: TaskSpec): Promise<Recovery> {
     this.onRecover();
     const run = this.runs.find((r) => r.runId === spec.runId && !this.#lost.has(r.runId) && !r.isDestroyed);
     return run ? { outcome: "found", run } : { outcome: "lost", reason: "unknown: host restarted" };
+  }
+
+  async removeForgotten(isForgotten: (allocId: string) => boolean): Promise<void> {
+    await Promise.all(this.runs.filter((run) => isForgotten(run.spec.allocId)).map((run) => run.destroy()));
   }
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,21 +19,26 @@ export class ShimFixture {
   /** Every shim that was started, so that none is left behind. */
   readonly shimPids = new Set<number>();
 
-  private constructor(launch: (runtimeDir: string, logFile: string) => void) {
+  /** What a test has mounted below `dir`; taken away at the end. */
+  readonly mounts: string[] = [];
+  /** Starts one more shim, whether there is one or not. */
+  readonly launch: () => void;
+
+  private constructor(launch: (runtimeDir: string, logFile: string) => void, logFile: string) {
     mkdirSync(this.logDir);
+    mkdirSync(this.runtimeDir, { mode: 0o700 });
     const ignore = (): void => {};
-    this.client = new ShimClient({
-      path: join(this.runtimeDir, "shim.sock"),
-      launch: () => launch(this.runtimeDir, join(this.dir, "shim.log")),
-      log: { info: ignore, warn: ignore },
-    });
+    this.launch = () => launch(this.runtimeDir, logFile === "" ? join(this.dir, "shim.log") : logFile);
+    this.client = new ShimClient({ path: join(this.runtimeDir, "shim.sock"), launch: this.launch, log: { info: ignore, warn: ignore } });
   }
 
-  static async start(): Promise<ShimFixture> {
+  /** @param prepare called before the first shim is started. */
+  static async start({ logFile = "", prepare = (_: ShimFixture): void => {} } = {}): Promise<ShimFixture> {
     // The shim is a process of the built tree; jest runs the sources.
     const built = fileURLToPath(new URL("../../../dist/drivers/shim/launcher.js", import.meta.url));
     const { launchShim } = (await import(pathToFileURL(built).href)) as typeof import("../launcher.js");
-    const fixture = new ShimFixture(launchShim);
+    const fixture = new ShimFixture(launchShim, logFile);
+    prepare(fixture);
     await fixture.pid();
     return fixture;
   }
@@ -114,6 +120,8 @@ export class ShimFixture {
   async close(): Promise<string[]> {
     const { runs } = await this.client.list();
     for (const { runId } of runs) await this.client.releaseRun(runId);
+    // The one that is there now may have taken over from one that the test has killed.
+    await this.pid();
     this.client.close();
     for (const pid of this.shimPids) kill(pid, 15);
     await until(() => [...this.shimPids].every((pid) => !commandLine(pid).includes(this.runtimeDir)));
@@ -124,6 +132,7 @@ export class ShimFixture {
         .map((entry) => `${dir}/${entry.name}`),
     );
     for (const dir of cgroups) if (left.length === 0) rmdirSync(dir);
+    for (const dir of this.mounts) execFileSync("umount", [dir]);
     rmSync(this.dir, { recursive: true });
     return left;
   }
