@@ -59,12 +59,15 @@ test("an end that came while the connection was lost, between the list and the w
   answer = ({ id }, socket) => {
     sockets.push(socket);
     lists++;
-    return reply(id, { runs: lists === 1 ? [] : [lists === 2 ? running : { ...running, exit }], sessions: [] });
+    const seen = lists === 2 ? [running] : lists === 3 ? [{ ...running, exit }] : [];
+    return reply(id, { runs: seen, sessions: [] });
   };
   await client.start();
   await client.list();
   sockets.at(-1)?.destroy();
   while (lists < 3) await new Promise(setImmediate);
+  // An answer that comes after the reconnection.
+  await client.list();
   expect(await client.waitRun("r")).toEqual(exit);
 });
 

@@ -11,8 +11,8 @@ import { waitFor } from "../support/wait.js";
 
 const batches = 50;
 const batchSize = 20;
-/** Pipes of stdin that a shim keeps in store at most, both ends, and those of its event loop. */
-const storedPipes = 2 * 14 + 4;
+/** Both ends of the pipes for stdin that a shim keeps in store at most, and of those of its event loop. */
+const storedPipes = 2 * (13 + 4);
 
 /** Sends so much of a WebSocket's opening and goes. */
 async function dropAtOpening(agent: TestAgent, path: string, random: Chance): Promise<void> {
