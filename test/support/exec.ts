@@ -119,7 +119,13 @@ export class ExecClient {
 
 /** Starts a task "t" that commands are run beside. @returns its allocation's id. */
 export async function idleTask(agent: TestAgent, id = "idle", script = "exec sleep 1000"): Promise<string> {
-  return (await agent.run(job(id, [shell("t", script, { Resources: { CPU: 50, MemoryMB: 400 } })]))).ID;
+  // An agent's own processes name its directory; a task's command does not.
+  const commands = (): number => processesAbout(agent.root).filter(({ command }) => !command.includes(agent.root)).length;
+  const before = commands();
+  const { ID } = await agent.run(job(id, [shell("t", script, { Resources: { CPU: 50, MemoryMB: 400 } })]));
+  // A task runs a moment before its process is there, which a count of processes must not miss.
+  await waitFor("the task's process", () => commands() > before);
+  return ID;
 }
 
 /** Runs a script in a session to its end. */
