@@ -121,7 +121,7 @@ export class AllocRunner {
    * Restarts running tasks, or all. Those of several are stopped in the order of their phases, and none starts before
    * the last has ended. Source: reference behaviour §4.8.
    *
-   * @returns resolves when the old processes have ended.
+   * @returns resolves when the old processes have ended; for one task, when it runs again or has to wait.
    * @throws AllocdError that names the task.
    */
   async restart({ taskName, allTasks }: { readonly taskName?: string; readonly allTasks?: boolean }): Promise<void> {

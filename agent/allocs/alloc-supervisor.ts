@@ -93,7 +93,7 @@ export class AllocSupervisor {
   /**
    * Restarts one task, with `allTasks` all of them, else those that run.
    *
-   * @returns resolves when the old processes have ended.
+   * @returns resolves when the old processes have ended; for one task, when it runs again or has to wait.
    * @throws AllocdError that names the allocation or the task.
    */
   async restart(allocId: string, options: { readonly taskName?: string; readonly allTasks?: boolean }): Promise<void> {

@@ -4,7 +4,6 @@ export type Duration = number | bigint;
 /** Unix time in nanoseconds. Always a bigint: today's values exceed 2^53. */
 export type UnixNano = bigint;
 
-export const MICROSECOND = 1_000;
 export const MILLISECOND = 1_000_000;
 export const SECOND = 1_000_000_000;
 export const MINUTE = 60 * SECOND;
