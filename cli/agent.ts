@@ -23,7 +23,7 @@ import { createApi } from "../api/server.js";
 import type { Driver } from "../drivers/driver.js";
 import { RawExecDriver } from "../drivers/raw_exec/driver.js";
 import { ShimClient } from "../drivers/shim/client.js";
-import { launchShim } from "../drivers/shim/launcher.js";
+import { launchShim } from "../drivers/shim/start-shim.js";
 
 export interface AgentFlags {
   readonly config?: string;

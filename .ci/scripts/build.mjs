@@ -1,20 +1,27 @@
 // Builds dist: emits the sources, copies the files that are no TypeScript, and puts the result in place in one move.
-import { cpSync, existsSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { main, run, top } from "./toolchain.mjs";
+import { ensureTools, main, run, top } from "./toolchain.mjs";
 
 const fresh = join(top, "dist.new");
 const dist = join(top, "dist");
 const old = join(top, "dist.old");
+const launcher = "drivers/shim/allocd-launch";
+const launchDir = join(top, "drivers/shim/launch");
+const sources = readdirSync(launchDir)
+  .filter((name) => name.endsWith(".c"))
+  .map((name) => join(launchDir, name));
 const isAsset = (path) => statSync(path).isDirectory() || /\.(sh|sql)$/.test(path);
 
 await main(() => {
   const started = new Date();
+  ensureTools();
   for (const dir of [fresh, old]) rmSync(dir, { recursive: true, force: true });
   run(process.execPath, [join(top, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.json", "--outDir", fresh]);
   for (const room of ["agent", "drivers", "api", "cli"]) {
     cpSync(join(top, room), join(fresh, room), { recursive: true, filter: isAsset });
   }
+  run("cc", ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", join(fresh, launcher), ...sources]);
   // An agent that runs from dist has its files open and finds those it loads later under the same names.
   if (existsSync(dist)) renameSync(dist, old);
   renameSync(fresh, dist);

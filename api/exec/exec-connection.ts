@@ -1,11 +1,22 @@
+import type { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
-import type { Clock } from "../../agent/clock.js";
+import { corkForTurn } from "../../drivers/cork.js";
 import type { ExecListener, ExecProcess, OutputStream, TerminalSize } from "../../drivers/driver.js";
-import { closeSocket } from "./close-socket.js";
-import { BadFrame, type ClientFrame, closeFrames, exitFrame, heartbeatFrame, outputFrame, parseClientFrame } from "./exec-frames.js";
+import {
+  BadFrame,
+  type ClientFrame,
+  closeFrames,
+  closeReason,
+  exitFrame,
+  heartbeatFrame,
+  outputFrame,
+  parseClientFrame,
+} from "./exec-frames.js";
 
 /** Above this the client is not read until the command has taken its input. */
 const maxPendingInputBytes = 256 * 1024;
+/** What is on its way at once, whatever the client does. */
+const fewBytes = 4 * 1024;
 /** A socket that is not read does not see its client go, only a write does: how often one is tried meanwhile. */
 const heldProbeMs = 1_000;
 
@@ -24,8 +35,8 @@ export interface ExecConnectionOptions {
  */
 export class ExecConnection implements ExecListener {
   readonly #ws: WebSocket;
+  readonly #socket: Duplex;
   readonly #options: ExecConnectionOptions;
-  readonly #clock: Clock;
   readonly #size: (size: TerminalSize | undefined) => void;
   #process: ExecProcess | undefined;
   #early: ClientFrame[] = [];
@@ -41,10 +52,11 @@ export class ExecConnection implements ExecListener {
   /** Resolves with the first size that the client tells, or undefined when it says something else first. */
   readonly firstSize: Promise<TerminalSize | undefined>;
 
-  constructor(ws: WebSocket, tty: boolean, clock: Clock, options: ExecConnectionOptions) {
+  /** @param socket the one that `ws` writes to. */
+  constructor(ws: WebSocket, socket: Duplex, tty: boolean, options: ExecConnectionOptions) {
     this.#ws = ws;
+    this.#socket = socket;
     this.#tty = tty;
-    this.#clock = clock;
     this.#options = options;
     let size: (size: TerminalSize | undefined) => void = () => {};
     this.firstSize = new Promise((resolve) => {
@@ -72,6 +84,7 @@ export class ExecConnection implements ExecListener {
 
   output(stream: OutputStream, bytes: Buffer): void {
     const { length } = bytes;
+    corkForTurn(this.#socket);
     this.#ws.send(outputFrame(stream, bytes), () => this.#ack(length));
   }
 
@@ -83,13 +96,17 @@ export class ExecConnection implements ExecListener {
   closed(stream: OutputStream): void {
     if (this.#closedStreams.has(stream)) return;
     this.#closedStreams.add(stream);
+    corkForTurn(this.#socket);
     this.#ws.send(closeFrames[stream], ignore);
   }
 
   exited(exit: { readonly exitCode: number; readonly reason: string }): void {
     for (const stream of this.#tty ? ([1] as const) : ([1, 2] as const)) this.closed(stream);
+    const close = (): void => this.close(exit.reason === "" ? 1000 : 1001, exit.reason);
     // A client that reads slowly gets all of it first: its time to answer our close begins when the exit frame is on its way.
-    this.#ws.send(exitFrame(exit.exitCode), () => this.close(exit.reason === "" ? 1000 : 1001, exit.reason));
+    const isSlow = this.#ws.bufferedAmount > fewBytes;
+    this.#ws.send(exitFrame(exit.exitCode), isSlow ? close : ignore);
+    if (!isSlow) close();
   }
 
   /** Says why and ends. */
@@ -100,7 +117,7 @@ export class ExecConnection implements ExecListener {
     this.#size(undefined);
     // A paused socket would never see the client's answer.
     this.#letGo();
-    closeSocket(this.#ws, this.#clock, code, reason);
+    this.#ws.close(code, closeReason(reason));
   }
 
   #message(data: RawData): void {

@@ -1,21 +1,22 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
+import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import type { Clock } from "../../agent/clock.js";
 import { AllocdError } from "../../agent/errors.js";
 import type { Logger } from "../../agent/log.js";
 import { DriverError, type TaskRun, type TerminalSize } from "../../drivers/driver.js";
 import type { UpgradeHandler } from "../deps.js";
-import { closeSocket } from "./close-socket.js";
 import { ExecConnection, type ExecConnectionOptions } from "./exec-connection.js";
-import { BadFrame, parseHandshake } from "./exec-frames.js";
+import { BadFrame, closeReason, parseHandshake } from "./exec-frames.js";
 import { ExecRefused, type ExecRequest, readExecRequest, wantsHandshake } from "./exec-request.js";
 
 /** How long a terminal waits for its client to tell its size, so that the first look of the program is right. */
 const firstSizeMs = 150;
 const defaultSize: TerminalSize = { rows: 24, cols: 80 };
 const handshakeMs = 10_000;
+/** A client that has not answered our close by then is cut off. */
+const closeDeadlineMs = 5_000;
 /** Above `maxMessageBytes` a message is answered with a reason; above this it is not even collected. */
 const maxPayloadFactor = 4;
 
@@ -39,19 +40,21 @@ export class ExecEndpoint implements UpgradeHandler {
   constructor(
     private readonly deps: { readonly targets: ExecTargets; readonly clock: Clock; readonly log: Logger; readonly options: ExecOptions },
   ) {
-    // Compression is off: it fragments memory and delays echoes (ws#1202).
-    this.#server = new WebSocketServer({
+    // Compression is off: it fragments memory and delays echoes (ws#1202). @types/ws does not know closeTimeout yet.
+    const options: ServerOptions & { readonly closeTimeout: number } = {
       noServer: true,
       perMessageDeflate: false,
+      closeTimeout: closeDeadlineMs,
       maxPayload: deps.options.maxMessageBytes * maxPayloadFactor,
-    });
+    };
+    this.#server = new WebSocketServer(options);
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const url = new URL(request.url ?? "", "http://agent");
     this.#server.handleUpgrade(request, socket, head, (ws) => {
       ws.on("error", () => ws.terminate());
-      this.#serve(ws, url).catch((error: unknown) => this.#refuse(ws, error));
+      this.#serve(ws, socket, url).catch((error: unknown) => this.#refuse(ws, error));
     });
   }
 
@@ -61,12 +64,12 @@ export class ExecEndpoint implements UpgradeHandler {
     this.#server.close();
   }
 
-  async #serve(ws: WebSocket, url: URL): Promise<void> {
+  async #serve(ws: WebSocket, socket: Duplex, url: URL): Promise<void> {
     if (wantsHandshake(url.searchParams)) await this.#handshake(ws);
     const request = readExecRequest(url);
     const run = this.deps.targets.execTarget(request.allocId, request.task);
     if (this.#open.size >= this.deps.options.maxSessions) throw new ExecRefused(1008, `there are ${this.#open.size} exec sessions already`);
-    const connection = new ExecConnection(ws, request.tty, this.deps.clock, this.deps.options);
+    const connection = new ExecConnection(ws, socket, request.tty, this.deps.options);
     this.#open.add(connection);
     ws.once("close", () => this.#open.delete(connection));
     await this.#start(connection, run, request);
@@ -84,13 +87,13 @@ export class ExecEndpoint implements UpgradeHandler {
             output: (stream, bytes) => connection.output(stream, bytes),
             closed: (stream) => connection.closed(stream),
             exited: (exit) => {
-              log.info({ exitCode: exit.exitCode, reason: exit.reason }, "exec session ended");
+              log.info({ command: command[0], tty, exitCode: exit.exitCode, reason: exit.reason }, "exec session ended");
               connection.exited(exit);
             },
           },
         ),
       );
-      log.info({ command: command[0], tty }, "exec session started");
+      log.debug({ command: command[0], tty }, "exec session started");
     } catch (error) {
       const { code, message } = refusal(error);
       if (!(error instanceof DriverError)) log.error({ err: error }, "exec session failed to start");
@@ -128,7 +131,7 @@ export class ExecEndpoint implements UpgradeHandler {
   #refuse(ws: WebSocket, error: unknown): void {
     const { code, message } = refusal(error);
     if (code === 1011) this.deps.log.error({ err: error }, "exec failed");
-    closeSocket(ws, this.deps.clock, code, message);
+    ws.close(code, closeReason(message));
   }
 }
 

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { corkForTurn } from "../cork.js";
 import { encodeFrame, FrameDecoder, maxFrameBytes } from "./frames.js";
 import {
   type Notice,
@@ -156,6 +157,7 @@ export class ShimClient {
       if (frame.length > maxFrameBytes) return reject(new ShimError("ESTART", "the command and its environment are too long"));
       if (socket.destroyed) return reject(new ShimError("ESRCH", "the shim is gone"));
       this.#pending.set(id, { resolve, reject });
+      corkForTurn(socket);
       socket.write(frame);
     });
   }

@@ -1,13 +1,11 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cgroup } from "./cgroup.js";
-import type { FifoPool } from "./fifo-pool.js";
-import { closingFds, commandLine, guardShell, procsFiles, sessionScript } from "./launch.js";
+import type { Launcher, SessionPipes, StartedSession } from "./launcher.js";
 import { OutputPump } from "./output-pump.js";
-import type { PipeEnds } from "./pipe-pool.js";
 import { kill, pidsWithMarker, readStat } from "./proc.js";
 import type { SessionExit, SessionInfo, SessionSpec } from "./protocol.js";
 import { openTerminal, resizeTerminal, type TerminalSize } from "./pty.js";
@@ -22,13 +20,10 @@ const rawHangupMs = 5_000;
 /** Control-D, which a terminal in canonical mode takes for the end of input. */
 const endOfTransmission = Buffer.from([4]);
 
-const defaultSize: TerminalSize = { rows: 24, cols: 80 };
-
 const sessionMarker = "ALLOCD_SESSION";
 
 export interface SessionDeps {
-  readonly fifos: FifoPool;
-  readonly masters: Set<number>;
+  readonly launcher: Launcher;
   /** The cgroup of the task beside which the command runs; null without cgroups. */
   readonly cgroup: Cgroup | null;
   log(message: string, fields: Readonly<Record<string, unknown>>): void;
@@ -48,7 +43,11 @@ export class ExecSession {
   readonly #deps: SessionDeps;
   readonly #listener: SessionListener;
   readonly #pumps: OutputPump[] = [];
-  readonly #child: ChildProcess;
+  /** Of the command, which leads a session and a group of its own; 0 until it runs. */
+  #pid = 0;
+  #starting: Promise<void> = Promise.resolve();
+  #isOver = false;
+  #onOver: () => void = () => {};
   /** Of a command without a terminal. */
   #pipe: Socket | undefined;
   #terminal: TerminalInput | undefined;
@@ -65,51 +64,52 @@ export class ExecSession {
   #ending = false;
   /** Resolves when all is over and nothing is left. */
   readonly finished: Promise<void>;
+  #onFinished: () => void = () => {};
 
-  /**
-   * @param stdin for a command without a terminal; it is closed with the session.
-   * @throws when the command can not be started; nothing is left then.
-   */
-  constructor(spec: SessionSpec, stdin: PipeEnds | null, deps: SessionDeps, listener: SessionListener) {
+  constructor(spec: SessionSpec, deps: SessionDeps, listener: SessionListener) {
     this.#spec = spec;
     this.#deps = deps;
     this.#listener = listener;
-    const dirs = deps.cgroup?.session(spec.sessionId) ?? [];
-    const theirs = stdin ? this.#openPipes(stdin) : this.#openTerminal(spec.tty ?? defaultSize);
-    const command = commandLine({
-      argv: spec.argv,
-      user: spec.user,
-      env: { ...spec.env, [sessionMarker]: spec.sessionId },
-      session: spec.tty ? "ctty" : "keep",
-      resetSignals: false,
+    this.finished = new Promise((resolve) => {
+      this.#onFinished = resolve;
     });
-    const files = procsFiles(dirs);
-    const words = closingFds([...deps.masters], [guardShell, "-c", sessionScript, "allocd-session", files, ...command.argv]);
+  }
+
+  /** Resolves when the command runs. @throws when it can not be started; nothing is left then. */
+  start(): Promise<void> {
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    const { sessionId, argv, env, cwd, user, tty } = this.#spec;
     try {
-      // With a terminal setsid(1) makes the session, for only so the terminal becomes the controlling one.
-      this.#child = spawn(words[0] as string, words.slice(1), {
-        cwd: spec.cwd,
-        env: command.env,
-        stdio: theirs,
-        detached: spec.tty === null,
-      });
+      const cgroups = this.#deps.cgroup?.session(sessionId) ?? [];
+      const terminal = tty && this.#openTerminal(tty);
+      const command = { id: sessionId, argv, env: { ...env, [sessionMarker]: sessionId }, cwd, user, cgroups, tty: terminal };
+      const { pid, pipes, exited } = await this.#deps.launcher.startSession(command);
+      this.#pid = pid;
+      if (pipes) this.#openPipes(pipes);
+      void this.#finish(exited);
     } catch (error) {
+      // It may have come to its command before whoever started it was lost.
+      await this.#killTree();
       for (const pump of this.#pumps) pump.close();
       this.#closeInput();
       if (this.#slave >= 0) closeSync(this.#slave);
+      await this.#removeCgroup();
+      this.#onFinished();
       throw error;
-    } finally {
-      for (const fd of new Set(theirs)) if (fd !== this.#slave) closeSync(fd);
     }
-    this.finished = this.#finish(this.#childExit());
   }
 
   get info(): SessionInfo {
-    return { sessionId: this.#spec.sessionId, runId: this.#spec.runId, pid: this.#child.pid ?? 0 };
+    return { sessionId: this.#spec.sessionId, runId: this.#spec.runId, pid: this.#pid };
   }
 
   /** Resolves when the bytes were taken by the command's pipe or terminal, or can not be taken any more. */
   async stdin(bytes: Buffer, close: boolean): Promise<void> {
+    await this.#starting.catch(() => {});
     if (this.#terminal) {
       await this.#terminal.write(bytes);
       if (close) this.#endOfTerminalInput();
@@ -151,13 +151,14 @@ export class ExecSession {
 
   /** Ends the command and its whole tree: HUP, then TERM, then KILL. Resolves when nothing is left. */
   async end(reason: string): Promise<void> {
+    await this.#starting.catch(() => {});
     if (!this.#ending) {
       this.#ending = true;
       this.#reason = reason;
       this.#closeInput();
       for (const signal of [constants.signals.SIGHUP, constants.signals.SIGTERM]) {
         if (!this.#signalTree(signal)) break;
-        await Promise.race([this.#childGone(), pause(endGraceMs, undefined, { ref: false })]);
+        await Promise.race([this.#over(), pause(endGraceMs, undefined, { ref: false })]);
       }
       await this.#killTree();
       for (const pump of this.#pumps) pump.close();
@@ -165,50 +166,45 @@ export class ExecSession {
     await this.finished;
   }
 
-  async #finish(exited: Promise<SessionExit>): Promise<void> {
+  async #finish(exited: StartedSession["exited"]): Promise<void> {
     const exit = await exited;
+    this.#isOver = true;
+    this.#onOver();
+    // Nobody waits for the command any more.
+    if (exit.reason !== "") await this.#killTree();
     if (this.#slave >= 0) closeSync(this.#slave);
     await Promise.all(this.#pumps.map((pump) => pump.ended));
     this.#closeInput();
     this.#listener.exited({ ...exit, reason: exit.reason || this.#reason });
+    await this.#removeCgroup();
+    this.#onFinished();
+  }
+
+  async #removeCgroup(): Promise<void> {
     await this.#deps.cgroup?.removeSession(this.#spec.sessionId).catch((error: NodeJS.ErrnoException) => {
       // A background child that let go of the output goes on: its cgroup is removed with the task's.
       if (error.code !== "EBUSY") this.#deps.log("a session's cgroup can not be removed", { ...this.info, error: error.message });
     });
   }
 
-  #childExit(): Promise<SessionExit> {
-    return new Promise((resolve) => {
-      this.#child.once("error", (error) => resolve({ exitCode: 126, signal: 0, reason: error.message }));
-      this.#child.once("exit", (code, signal) => resolve(exitOf(code, signal, this.#reason)));
-    });
-  }
-
-  #openPipes(stdin: PipeEnds): number[] {
-    const pipe = new Socket({ fd: stdin.ours, readable: false, writable: true });
+  #openPipes({ stdin, stdout, stderr }: SessionPipes): void {
+    const pipe = new Socket({ fd: stdin, readable: false, writable: true });
     // The command has closed its stdin, which is its right.
     pipe.on("error", () => pipe.destroy());
     this.#pipe = pipe;
-    return [
-      stdin.theirs,
-      ...([1, 2] as const).map((stream) => {
-        const output = this.#deps.fifos.anonymous(this.#spec.user);
-        this.#pump(output.ours, "fifo", stream);
-        return output.theirs;
-      }),
-    ];
+    this.#pump(stdout, "fifo", 1);
+    this.#pump(stderr, "fifo", 2);
   }
 
-  #openTerminal(size: TerminalSize): number[] {
+  /** @returns its path. */
+  #openTerminal(size: TerminalSize): string {
     const terminal = openTerminal(size, this.#spec.user);
     this.#master = terminal.master;
     this.#slave = terminal.slave;
     this.#terminalPath = terminal.path;
-    this.#deps.masters.add(terminal.master);
     const pump = this.#pump(terminal.master, "pty", 1);
-    void pump.ended.then(() => this.#deps.masters.delete(terminal.master));
     this.#terminal = new TerminalInput(terminal.master, () => pump.isOpen);
-    return [terminal.slave, terminal.slave, terminal.slave];
+    return terminal.path;
   }
 
   #pump(fd: number, kind: "fifo" | "pty", stream: 1 | 2): OutputPump {
@@ -242,24 +238,21 @@ export class ExecSession {
     this.#terminal?.close();
   }
 
-  /** The command leads a session and a group of its own. @returns false when nobody was there. */
+  /** @returns false when nobody was there. */
   #signalTree(signal: number): boolean {
-    const pid = this.#child.pid;
-    if (pid === undefined || this.#over()) return false;
-    return kill(-pid, signal) || kill(pid, signal);
+    return this.#pid > 0 && !this.#isOver && (kill(-this.#pid, signal) || kill(this.#pid, signal));
   }
 
-  #over(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
-  }
-
-  #childGone(): Promise<void> {
-    return this.#over() ? Promise.resolve() : new Promise((resolve) => this.#child.once("exit", () => resolve()));
+  #over(): Promise<void> {
+    return this.#isOver
+      ? Promise.resolve()
+      : new Promise((resolve) => {
+          this.#onOver = resolve;
+        });
   }
 
   async #killTree(): Promise<void> {
-    const pid = this.#child.pid;
-    if (pid !== undefined && (!this.#over() || readStat(pid) === undefined)) kill(-pid, 9);
+    if (this.#pid > 0 && (!this.#isOver || readStat(this.#pid) === undefined)) kill(-this.#pid, 9);
     if (this.#deps.cgroup?.isOurs) {
       await this.#deps.cgroup.killSession(this.#spec.sessionId);
       return;
@@ -271,9 +264,4 @@ export class ExecSession {
       await pause(5 << Math.min(round, 5));
     }
   }
-}
-
-function exitOf(code: number | null, signal: NodeJS.Signals | null, reason: string): SessionExit {
-  const number = signal ? constants.signals[signal] : 0;
-  return { exitCode: code ?? 128 + number, signal: number, reason };
 }

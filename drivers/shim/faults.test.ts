@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { allPids, commandLine, kill, readBootId } from "./proc.js";
+import { allPids, commandLine, kill, readBootId, readStat } from "./proc.js";
 import { runs, ShimFixture, until } from "./testing/shim-fixture.js";
 
 const asRoot = process.getuid?.() === 0;
@@ -19,6 +19,10 @@ const shims = (): number[] =>
     const words = commandLine(pid);
     return words.some((word) => word.endsWith("/shim/main.js")) && words.includes(shim.runtimeDir) && runs(pid);
   });
+
+/** Of this fixture's shims: guards are forks of it, and go by another name. */
+const launchers = (): number[] =>
+  allPids().filter((pid) => shims().includes(readStat(pid)?.ppid ?? 0) && commandLine(pid)[0]?.endsWith("/allocd-launch"));
 
 describe("one shim", () => {
   beforeEach(async () => {
@@ -66,7 +70,7 @@ describe("one shim", () => {
     expect(runs(damaged)).toBe(true);
     kill(damaged, 9);
     await shim.pid();
-    await until(() => readFileSync(join(shim.runtimeDir, "runs/damaged/exit"), "utf8").includes("\n"));
+    await until(() => readFileSync(join(shim.runtimeDir, "runs/damaged/record"), "utf8").includes("exit "));
     rmSync(join(shim.runtimeDir, "runs/damaged"), { recursive: true, maxRetries: 3 });
     for (const dir of ["memory", "cpu", "freezer", "."].map((name) => `/sys/fs/cgroup/${name}/${shim.slice}/damaged`).filter(existsSync)) {
       await until(() => readFileSync(`${dir}/main/cgroup.procs`, "utf8") === "");
@@ -104,6 +108,20 @@ describe("one shim", () => {
     });
     expect(stderr).toBe("");
     if (asRoot) expect(stdout).toContain(`/${path}/main\n`);
+  });
+
+  test("a launcher that is killed costs its sessions, and no task", async () => {
+    const ended = shim.exit(await shim.client.startRun(shim.spec("launched", "sleep 1; exit 5")));
+    const argv = ["/bin/sh", "-c", "setsid sleep 1000 & echo $!; wait"];
+    const { reason, stdout } = await shim.session({ sessionId: "s", runId: "launched", argv }, async (text) => {
+      await until(() => text() !== "");
+      expect(launchers().length).toBe(1);
+      for (const pid of launchers()) kill(pid, 9);
+    });
+    expect(reason).toBe("the launcher of commands was killed");
+    expect(runs(Number(stdout))).toBe(false);
+    expect(await shim.run("after", "exit 6")).toMatchObject({ exitCode: 6 });
+    expect(await ended).toMatchObject({ exitCode: 5, error: "" });
   });
 
   test("odd names of variables arrive, or are left out where no program can have them", async () => {
@@ -157,8 +175,7 @@ describe("records that an earlier shim has left", () => {
     const { env: _env, ...spec } = fixture.spec("old", "", { logs: null });
     writeFileSync(join(fixture.runtimeDir, "boot-id"), bootId);
     writeFileSync(join(dir, "run.json"), JSON.stringify(spec));
-    for (const [name, text] of Object.entries({ guard: `${pid}\n`, pid: `${pid}\n`, jobs: " ", exit: " " }))
-      writeFileSync(join(dir, name), text);
+    writeFileSync(join(dir, "record"), `${`guard ${pid} 1\n`.padEnd(64)}${`pid ${pid} 2\n`.padEnd(192)}`);
   };
 
   /** A group of somebody else's whose leader has ended. */

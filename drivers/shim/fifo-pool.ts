@@ -1,6 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { closeSync, constants, fchownSync, openSync, renameSync, unlinkSync } from "node:fs";
-import type { RunUser } from "./protocol.js";
+import { constants, openSync, renameSync } from "node:fs";
 
 /** Node can not make a FIFO and a mkfifo(1) each would cost more than a start may take: so they are made by the dozen. */
 const batch = 64;
@@ -28,18 +27,6 @@ export class FifoPool {
     if (this.#free.length < refillBelow) this.#refill();
   }
 
-  /** Opens a FIFO for output that needs no path: for a session, which does not outlive the shim. */
-  anonymous(user: RunUser | null): { readonly ours: number; readonly theirs: number } {
-    if (this.#free.length === 0) this.#makeNow();
-    const path = this.#free.pop() as string;
-    try {
-      return openOutput(path, user);
-    } finally {
-      unlinkSync(path);
-      if (this.#free.length < refillBelow) this.#refill();
-    }
-  }
-
   #names(): string[] {
     return Array.from({ length: batch }, () => `${this.#dir}/${process.pid}-${this.#made++}`);
   }
@@ -58,22 +45,6 @@ export class FifoPool {
       this.#refilling = false;
       if (!error) this.#free.push(...names);
     });
-  }
-}
-
-/**
- * `ours` reads without blocking. `theirs` is open both ways, so that there is always a reader and the shim's death is no
- * SIGPIPE to the task.
- */
-export function openOutput(path: string, user: RunUser | null): { ours: number; theirs: number } {
-  const ours = openReader(path);
-  try {
-    const theirs = openSync(path, constants.O_RDWR);
-    if (user) fchownSync(theirs, user.uid, user.gid);
-    return { ours, theirs };
-  } catch (error) {
-    closeSync(ours);
-    throw error;
   }
 }
 

@@ -1,13 +1,24 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { asGoWouldSay } from "./launcher.js";
+import type { ProcessIdentity } from "./proc.js";
 import type { RunExit, RunSpec } from "./protocol.js";
+
+/** What a run's guard has written of it so far. */
+export interface RunRecord {
+  readonly guard?: ProcessIdentity;
+  /** Of the command, once it runs. */
+  readonly main?: ProcessIdentity;
+  /** How the command ended. */
+  readonly exit?: Omit<RunExit, "oomKilled">;
+  /** Why the command could not be started. */
+  readonly failure?: string;
+}
 
 /**
  * The records of one run, on tmpfs: they outlive the shim, not the host.
  *
  *   run.json       what was asked for, without the environment
- *   guard          made by the launch wrapper; without it the command was never started
- *   pid            written by it when the command was started
- *   jobs, exit     written by it when the command has ended
+ *   record         made by the guard; without it the command was never started (its lines: launch/guard.c)
  *   stdout, stderr FIFOs
  */
 export class RunDir {
@@ -22,45 +33,32 @@ export class RunDir {
 
   /** @throws the file system's error; nothing is left then. */
   create(spec: RunSpec): void {
+    const { env: _secret, ...kept } = spec;
     mkdirSync(this.path, { mode: 0o700 });
     try {
-      this.#fill(spec);
+      writeFileSync(`${this.path}/run.json`, JSON.stringify(kept), { mode: 0o600 });
     } catch (error) {
       this.remove();
       throw error;
     }
   }
 
-  #fill(spec: RunSpec): void {
-    const { env: _secret, ...kept } = spec;
-    // Room for the records is taken now: the end of a command has to be written on a full disk too.
-    for (const name of ["pid", "jobs", "exit"]) writeFileSync(`${this.path}/${name}`, " ", { mode: 0o600 });
-    writeFileSync(`${this.path}/run.json.new`, JSON.stringify(kept), { mode: 0o600 });
-    renameSync(`${this.path}/run.json.new`, `${this.path}/run.json`);
-  }
-
-  /** What was asked for; undefined for a directory that was left half made. */
-  spec(): Omit<RunSpec, "env"> | undefined {
-    const text = this.#read("run.json");
-    return text === undefined ? undefined : (JSON.parse(text) as Omit<RunSpec, "env">);
+  /** What was asked for. @throws when it can not be read. */
+  spec(): Omit<RunSpec, "env"> {
+    return JSON.parse(readFileSync(`${this.path}/run.json`, "utf8")) as Omit<RunSpec, "env">;
   }
 
   fifo(stream: "stdout" | "stderr"): string {
     return `${this.path}/${stream}`;
   }
 
-  /** The launch wrapper's number; 0 when there is none that has come so far as to write it. */
-  guardPid(): number {
-    return Number(this.#read("guard") ?? 0);
-  }
-
   /**
-   * Settles whether the run was started: a launch wrapper of an earlier shim that is still on its way finds the place taken
-   * and goes. @returns whether there is a launch wrapper.
+   * Settles whether the run was started: a guard of an earlier shim that is still on its way finds the place taken and
+   * goes. @returns whether there was a guard.
    */
-  hasGuard(): boolean {
+  wasStarted(): boolean {
     try {
-      closeSync(openSync(`${this.path}/guard`, "wx", 0o600));
+      closeSync(openSync(this.#record, "wx", 0o600));
       return false;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") return true;
@@ -68,42 +66,44 @@ export class RunDir {
     }
   }
 
-  pid(): number {
-    return Number(this.#read("pid") ?? 0);
-  }
-
-  /** How the command ended; undefined while it runs or when its wrapper could not write it. */
-  exit(): Omit<RunExit, "oomKilled"> | undefined {
-    const status = this.#read("exit");
-    // A line that is not whole is being written, or not yet.
-    if (!status?.includes("\n")) return undefined;
-    return parseExit(Number(status), this.#read("jobs") ?? "");
+  read(): RunRecord {
+    try {
+      return parseRecord(readFileSync(this.#record, "utf8"));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+      throw error;
+    }
   }
 
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
   }
 
-  #read(name: string): string | undefined {
-    try {
-      return readFileSync(`${this.path}/${name}`, "utf8");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw error;
-    }
+  get #record(): string {
+    return `${this.path}/record`;
   }
 }
 
 /** The directories of all runs that an earlier shim has left. */
 export const leftRuns = (parent: string): RunDir[] => readdirSync(parent).map((runId) => new RunDir(parent, runId));
 
-/**
- * A shell's `$?` does not tell death by signal n from an exit with 128+n; its `jobs` does, which says `Done(137)` or `Killed`.
- *
- * @param status the shell's `$?`, 0–255.
- * @param jobs the output of `jobs`.
- */
-export function parseExit(status: number, jobs: string): Omit<RunExit, "oomKilled"> {
-  const exitedByItself = /^\[1\]\s*[+-]?\s*(Done|Exit)/.test(jobs) || status <= 128;
-  return { exitCode: status, signal: exitedByItself ? 0 : status - 128, error: "" };
+/** @param text the record. A line that is not whole is being written, or not yet: it is as if it were not there. */
+export function parseRecord(text: string): RunRecord {
+  // A line's place is fixed: what one of them quotes can not be taken for another.
+  const guard = identity(/^guard (\d+) (\d+)\n/, text.slice(0, 64));
+  const main = identity(/^pid (\d+) (\d+)\n/, text.slice(64, 128));
+  const end = text.slice(128);
+  const [, code, signal] = /^exit (\d+) (\d+)\n/.exec(end) ?? [];
+  const [, failure] = /^failed (.*)\n/s.exec(end) ?? [];
+  return {
+    ...(guard && { guard }),
+    ...(main && { main }),
+    ...(code !== undefined && { exit: { exitCode: Number(code), signal: Number(signal), error: "" } }),
+    ...(failure !== undefined && { failure: asGoWouldSay(failure) }),
+  };
+}
+
+function identity(line: RegExp, text: string): ProcessIdentity | undefined {
+  const [, pid, startTime] = line.exec(text) ?? [];
+  return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime };
 }

@@ -1,5 +1,6 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import { corkForTurn } from "../cork.js";
 import { encodeFrame, FrameDecoder } from "./frames.js";
 import type { Notice, ReplyHeader, RequestHeader } from "./protocol.js";
 import { ShimError } from "./protocol.js";
@@ -73,6 +74,7 @@ export class ShimServer {
 
 function send(socket: Socket, header: ReplyHeader | Notice, payload?: Buffer): void {
   if (socket.destroyed) return;
+  corkForTurn(socket);
   socket.write(encodeFrame(header, payload));
   if (socket.writableLength > maxUnsentBytes) socket.destroy();
 }

@@ -3,8 +3,8 @@ import { constants, existsSync, mkdirSync, openSync, readFileSync, rmSync, unlin
 import { findHierarchy } from "./cgroup.js";
 import { ExecSession } from "./exec-session.js";
 import { FifoPool } from "./fifo-pool.js";
+import { Launcher } from "./launcher.js";
 import { OutputPump } from "./output-pump.js";
-import { closePipe, PipePool } from "./pipe-pool.js";
 import { readBootId } from "./proc.js";
 import {
   type Notice,
@@ -21,7 +21,7 @@ import {
 import { leftRuns, RunDir } from "./run-dir.js";
 import { TaskRun, type TaskRunDeps } from "./task-run.js";
 
-/** Launch wrappers say that there is news; should a word of theirs be lost, the records are looked at this often. */
+/** Guards say that there is news; should a word of theirs be lost, the records are looked at this often. */
 const lookEveryMs = 1_000;
 /** Exec sessions at once, over all tasks of the host. */
 const maxSessions = 1_024;
@@ -43,7 +43,6 @@ export class Shim {
   readonly #runs = new Map<string, TaskRun>();
   readonly #sessions = new Map<string, { readonly session: ExecSession; readonly peer: Peer; readonly runId: string }>();
   readonly #peers = new Set<Peer>();
-  readonly #pipes: PipePool;
   readonly #bootId = readBootId();
   readonly #notices: OutputPump;
   readonly #timer: NodeJS.Timeout;
@@ -58,8 +57,12 @@ export class Shim {
     mkdirSync(`${dir}/fifos`, { mode: 0o700 });
     const noticePath = `${dir}/notice`;
     if (!existsSync(noticePath)) execFileSync("/usr/bin/mkfifo", ["-m", "600", noticePath]);
-    this.#deps = { hierarchy: findHierarchy(), fifos: new FifoPool(`${dir}/fifos`), noticePath, masters: new Set(), log };
-    this.#pipes = new PipePool(this.#deps.masters);
+    const launcher = new Launcher();
+    launcher.onRun = (runId, failure) => {
+      if (failure === null) this.#runs.get(runId)?.guardGone();
+      else this.#runs.get(runId)?.failed(failure);
+    };
+    this.#deps = { hierarchy: findHierarchy(), fifos: new FifoPool(`${dir}/fifos`), launcher, noticePath, log };
     // Open both ways: a FIFO whose last writer goes would be at its end.
     this.#notices = new OutputPump(openSync(noticePath, constants.O_RDWR | constants.O_NONBLOCK), "fifo", (bytes) => this.#onNotice(bytes));
     this.#timer = setInterval(() => this.#lookAtAll(), lookEveryMs);
@@ -84,7 +87,8 @@ export class Shim {
       case "session.start":
         return this.#startSession(request.session, peer);
       case "session.stdin":
-        await this.#session(request.sessionId).stdin(payload, request.close);
+        // One that has just ended takes no input, and nobody has made a mistake.
+        await this.#sessions.get(request.sessionId)?.session.stdin(payload, request.close);
         return {};
       case "session.resize":
         this.#session(request.sessionId).resize(request);
@@ -118,7 +122,7 @@ export class Shim {
     clearInterval(this.#timer);
     await Promise.all([...this.#sessions.values()].map(({ session }) => session.end("the shim ends")));
     this.#notices.close();
-    this.#pipes.close();
+    this.#deps.launcher.close();
   }
 
   #hello(version: number): ShimHello {
@@ -197,18 +201,15 @@ export class Shim {
         peer.send({ notice: "session.exited", sessionId, exit });
       },
     };
-    const stdin = spec.tty ? null : await this.#pipes.take(spec.user);
-    if (!run.running) {
-      if (stdin) closePipe(stdin);
-      throw new ShimError("ESRCH", "the task is not running");
-    }
-    let session: ExecSession;
+    if (!run.running) throw new ShimError("ESRCH", "the task is not running");
+    const session = new ExecSession(spec, { ...this.#deps, cgroup: run.cgroup }, listener);
+    this.#sessions.set(sessionId, { session, peer, runId: spec.runId });
     try {
-      session = new ExecSession(spec, stdin, { ...this.#deps, cgroup: run.cgroup }, listener);
+      await session.start();
     } catch (error) {
+      this.#sessions.delete(sessionId);
       throw new ShimError("ESTART", (error as Error).message, { cause: error });
     }
-    this.#sessions.set(sessionId, { session, peer, runId: spec.runId });
     return session.info;
   }
 
@@ -237,9 +238,8 @@ export class Shim {
   #adoptAll(): void {
     for (const dir of leftRuns(this.#runsDir)) {
       try {
-        const spec = dir.spec();
-        // Without `guard` the command was never started, and its agent will ask again.
-        if (spec && dir.hasGuard()) this.#register(dir, spec).adopt();
+        // Otherwise the command was never started, and its agent will ask again.
+        if (dir.wasStarted()) this.#register(dir, dir.spec()).adopt();
         else dir.remove();
       } catch (error) {
         this.#deps.log("a run can not be taken over", { runId: dir.runId, error: (error as Error).message });

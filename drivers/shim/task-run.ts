@@ -1,21 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cgroup, CgroupHierarchy } from "./cgroup.js";
-import { type FifoPool, openOutput, openReader } from "./fifo-pool.js";
-import { closingFds, commandLine, guardName, guardScript, guardShell, isInFront, procsFiles } from "./launch.js";
+import { type FifoPool, openReader } from "./fifo-pool.js";
+import type { Launcher } from "./launcher.js";
 import { OutputPump } from "./output-pump.js";
-import {
-  identify,
-  isAlive,
-  kill,
-  type ProcessIdentity,
-  pidsWithMarker,
-  commandLine as processCommandLine,
-  readStat,
-  signalProcess,
-} from "./proc.js";
+import { isAlive, kill, type ProcessIdentity, pidsWithMarker, readStat, signalProcess } from "./proc.js";
 import type { RunExit, RunInfo, RunSpec } from "./protocol.js";
 import { openTerminal } from "./pty.js";
 import { RotatingLog } from "./rotating-log.js";
@@ -23,21 +13,22 @@ import type { RunDir } from "./run-dir.js";
 
 /** How long output is still read when the tree is gone but somebody else holds its FIFO. */
 const drainDeadlineMs = 2_000;
-/** How long the launch wrapper and the programs in front of a command may take before a signal is sent all the same. */
-const execDeadlineMs = 2_000;
+/** A start that takes longer (a directory on a dead network file system) is answered without its process's number. */
+const startDeadlineMs = 10_000;
+/** How long a signal waits for a command that is on its way. */
+const commandDeadlineMs = 2_000;
 /** The size of a task's terminal, which nobody looks at. */
 const taskTerminal = { rows: 24, cols: 80 };
 
-/** By this variable strays are found where there are no cgroups. The launch wrapper does not have it, so that the scan spares it. */
+/** By this variable strays are found where there are no cgroups. The guard does not have it, so that the scan spares it. */
 const runMarker = "ALLOCD_RUN";
 
 export interface TaskRunDeps {
   readonly hierarchy: CgroupHierarchy | { readonly description: string; readonly create: null };
   readonly fifos: FifoPool;
-  /** The FIFO by which launch wrappers say that there is news. */
+  readonly launcher: Launcher;
+  /** The FIFO by which guards say that there is news. */
   readonly noticePath: string;
-  /** Descriptors that must not reach a child. */
-  readonly masters: Set<number>;
   log(message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
@@ -52,15 +43,16 @@ export class TaskRun {
   #cgroup: Cgroup | null = null;
   #guard: ProcessIdentity | undefined;
   #main: ProcessIdentity | undefined;
-  #pid = 0;
   /** Our own end of the task's terminal, held until the task has ended so that it is not hung up on its way out. */
   #slave = -1;
   #exit: RunExit | null = null;
   #ending: Promise<RunExit> | null = null;
   #starting: Promise<void> = Promise.resolve();
+  /** Ends the wait of a start: without a word when the command runs, with the reason when it does not. */
+  #onLaunched: ((failure?: string) => void) | null = null;
   #releasing: Promise<void> | null = null;
-  /** Whether an earlier shim started it: its processes' numbers may have been given to others while nobody looked. */
-  #isAdopted = false;
+  /** Whether the main process was gone when the run was taken over: its number may have been given to others meanwhile. */
+  #wasGone = false;
   readonly #pumps: OutputPump[] = [];
   readonly #logs: RotatingLog[] = [];
 
@@ -76,7 +68,7 @@ export class TaskRun {
 
   get info(): RunInfo {
     const { cwd, user } = this.#spec;
-    return { runId: this.runId, pid: this.#pid, exit: this.#exit, members: this.#members(), cwd, user };
+    return { runId: this.runId, pid: this.#main?.pid ?? 0, exit: this.#exit, members: this.#members(), cwd, user };
   }
 
   #members(): string {
@@ -97,13 +89,13 @@ export class TaskRun {
     return this.#exit === null && this.#ending === null;
   }
 
-  /** Starts the launch wrapper, which starts the command. @throws when it can not be started; nothing is left then. */
+  /** Resolves when the command runs. @throws when it can not be started; nothing is left then. */
   start(env: Readonly<Record<string, string>>): Promise<void> {
     this.#starting = this.#start(env);
     return this.#starting;
   }
 
-  /** Resolves when the launch wrapper was started. @throws as `start` does. */
+  /** Resolves when the command was started. @throws as `start` does. */
   get started(): Promise<void> {
     return this.#starting;
   }
@@ -111,23 +103,33 @@ export class TaskRun {
   async #start(env: Readonly<Record<string, string>>): Promise<void> {
     try {
       this.#makeCgroup();
-      const stdio = this.#openOutput();
-      try {
-        this.#spawn(env, stdio);
-      } finally {
-        for (const fd of new Set(stdio.filter((fd) => typeof fd === "number"))) if (fd !== this.#slave) closeSync(fd);
-      }
+      const tty = this.#openOutput();
+      const launched = this.#launched();
+      this.#launch(env, tty);
+      await launched;
     } catch (error) {
       await this.#abandon();
       throw error;
     }
   }
 
+  #launched(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (failure?: string): void => {
+        clearTimeout(timer);
+        this.#onLaunched = null;
+        if (failure === undefined) resolve();
+        else reject(new Error(failure));
+      };
+      const timer = setTimeout(end, startDeadlineMs);
+      this.#onLaunched = end;
+    });
+  }
+
   /** Goes on with a run that an earlier shim has started. */
   adopt(): void {
-    this.#isAdopted = true;
-    const guardPid = this.#dir.guardPid();
-    if (guardPid > 0 && processCommandLine(guardPid).includes(this.#dir.path)) this.#guard = identify(guardPid);
+    const { main } = this.#dir.read();
+    this.#wasGone = main === undefined || !isAlive(main);
     // Whatever can not be had again, the task is not the one to pay for it.
     this.#attempt("its cgroup can not be found again", () => this.#makeCgroup());
     if (!this.#spec.tty && this.#spec.logs) {
@@ -139,7 +141,18 @@ export class TaskRun {
     else this.#look();
   }
 
-  /** Looks at the records: the launch wrapper has written something, or time has passed. */
+  /** The guard could not be started. */
+  failed(failure: string): void {
+    this.#onLaunched?.(failure);
+  }
+
+  /** The guard has ended, or who started it has, so that nobody will say whether it is there. */
+  guardGone(): void {
+    if (this.#onLaunched && !this.#dir.wasStarted()) this.#onLaunched("the launcher of commands was killed");
+    else this.check();
+  }
+
+  /** Looks at the records: the guard has written something, or time has passed. */
   check(): void {
     if (this.running) this.#look();
   }
@@ -175,8 +188,9 @@ export class TaskRun {
 
   #loseTerminal(): void {
     const error = "terminal lost with the shim";
-    const exit = this.#dir.exit();
-    this.#pid = this.#dir.pid();
+    const { guard, main, exit } = this.#dir.read();
+    this.#guard = guard;
+    this.#main = main;
     // The kernel hangs a lost terminal up, which is the end of most programs.
     if (exit) this.#finish(exit.signal === constants.signals.SIGHUP ? { ...exit, error } : exit);
     else this.#end(error);
@@ -211,32 +225,20 @@ export class TaskRun {
     this.#cgroup = (hierarchy as CgroupHierarchy).create(this.#spec.cgroup);
   }
 
-  /** @returns what the launch wrapper gets as 0, 1, 2 and 3, which is the command's stdin. */
-  #openOutput(): (number | "ignore")[] {
+  /** @returns the path of the task's terminal, if it has one. */
+  #openOutput(): string | null {
     const { tty, logs, user } = this.#spec;
     if (tty) {
       const terminal = openTerminal(taskTerminal, user);
-      this.#deps.masters.add(terminal.master);
-      const pump = this.#pump(terminal.master, "pty", "stdout");
-      void pump.ended.then(() => this.#deps.masters.delete(terminal.master));
       this.#slave = terminal.slave;
-      return ["ignore", terminal.slave, terminal.slave, terminal.slave];
+      this.#pump(terminal.master, "pty", "stdout");
+      return terminal.path;
     }
-    const nothing = openSync("/dev/null", "r");
-    if (!logs) return ["ignore", "ignore", "ignore", nothing];
-    const opened: number[] = [];
-    try {
-      for (const stream of ["stdout", "stderr"] as const) {
-        this.#deps.fifos.place(this.#dir.fifo(stream));
-        const { ours, theirs } = openOutput(this.#dir.fifo(stream), user);
-        opened.push(theirs);
-        this.#pump(ours, "fifo", stream);
-      }
-    } catch (error) {
-      for (const fd of [...opened, nothing]) closeSync(fd);
-      throw error;
+    for (const stream of logs ? (["stdout", "stderr"] as const) : []) {
+      this.#deps.fifos.place(this.#dir.fifo(stream));
+      this.#pump(openReader(this.#dir.fifo(stream)), "fifo", stream);
     }
-    return ["ignore", ...opened, nothing];
+    return null;
   }
 
   #pump(fd: number, kind: "fifo" | "pty", stream: "stdout" | "stderr"): OutputPump {
@@ -272,58 +274,50 @@ export class TaskRun {
     return log;
   }
 
-  #spawn(env: Readonly<Record<string, string>>, stdio: (number | "ignore")[]): void {
-    const { argv, user, cwd, tty, oomScoreAdj } = this.#spec;
-    const command = commandLine({
+  #launch(env: Readonly<Record<string, string>>, tty: string | null): void {
+    const { argv, user, cwd, oomScoreAdj, logs } = this.#spec;
+    this.#deps.launcher.startRun({
+      id: this.runId,
       argv,
+      env: { ...env, [runMarker]: this.runId },
+      cwd,
       user,
-      env: { ...env },
-      session: tty ? "ctty" : "new",
-      resetSignals: true,
-      late: [`${runMarker}=${this.runId}`],
+      oomScoreAdj,
+      tty,
+      output: logs && !tty ? { stdout: this.#dir.fifo("stdout"), stderr: this.#dir.fifo("stderr") } : null,
+      runDir: this.#dir.path,
+      notice: this.#deps.noticePath,
+      guardCgroups: this.#cgroup?.wrapperDirs ?? [],
+      cgroups: this.#cgroup?.mainDirs ?? [],
     });
-    const guard = [guardShell, "-c", guardScript, guardName];
-    const places = [this.#dir.path, this.#deps.noticePath, this.runId, String(oomScoreAdj)];
-    const words = closingFds(
-      [...this.#deps.masters],
-      [...guard, ...places, procsFiles(this.#cgroup?.wrapperDirs ?? []), procsFiles(this.#cgroup?.mainDirs ?? []), ...command.argv],
-    );
-    const child = spawn(words[0] as string, words.slice(1), { cwd, env: command.env, stdio, detached: true });
-    child.unref();
-    child.once("error", (error) => this.#end(`unknown: the launch wrapper did not start: ${error.message}`));
-    child.once("exit", () => this.#look());
-    this.#watchGuard(child);
-  }
-
-  #watchGuard(child: ChildProcess): void {
-    if (child.pid !== undefined) this.#guard = identify(child.pid);
   }
 
   /** Reads the records and draws the conclusion. */
   #look(): void {
     if (!this.running) return;
-    if (this.#pid === 0) {
-      this.#pid = this.#dir.pid();
-      if (this.#pid > 0) this.#identifyMain();
-    }
-    const exit = this.#dir.exit();
-    if (exit) this.#finish(exit);
-    else if (!this.#guard || !isAlive(this.#guard)) this.#guardIsGone();
+    const { guard, main, exit, failure } = this.#dir.read();
+    this.#guard = guard;
+    this.#main = main;
+    if (failure !== undefined) this.#didNotStart(failure);
+    else if (exit) this.#finish(exit);
+    else if (guard ? !isAlive(guard) : !this.#onLaunched) this.#guardIsGone();
+    if (main) this.#onLaunched?.();
   }
 
-  #identifyMain(): void {
-    // The wrapper waits for its child: as long as that holds, the number can not belong to anyone else.
-    if (this.#guard && readStat(this.#pid)?.ppid === this.#guard.pid) this.#main = identify(this.#pid);
+  /** Who waits for the start is told; for a successor it is the end of the run. */
+  #didNotStart(failure: string): void {
+    if (this.#onLaunched) this.#onLaunched(failure);
+    else this.#finish({ exitCode: -1, signal: 0, error: failure });
   }
 
   #guardIsGone(): void {
     // It may have written its last words between our two looks.
-    const exit = this.#dir.exit();
+    const { exit } = this.#dir.read();
     if (exit) this.#finish(exit);
     else this.#end("unknown: the launch wrapper was killed");
   }
 
-  /** What the launch wrapper might still say comes too late, and so does a command that it has not started yet. */
+  /** What the guard might still say comes too late, and so does a command that it has not started yet. */
   #end(error: string): void {
     if (this.#guard && isAlive(this.#guard)) kill(-this.#guard.pid, 9);
     this.#finish({ exitCode: -1, signal: 0, error });
@@ -353,13 +347,13 @@ export class TaskRun {
   }
 
   async #killTree(): Promise<void> {
-    if (this.#pid > 0 && this.#leadsGroup()) kill(-this.#pid, 9);
+    if (this.#main && this.#leadsGroup(this.#main)) kill(-this.#main.pid, 9);
     if (this.#cgroup) {
       if (!(await this.#cgroup.killMain())) this.#deps.log("processes do not die", { runId: this.runId });
       if (this.#spec.cgroup.override === null) return;
     }
     for (let round = 0; round < 10; round++) {
-      const strays = pidsWithMarker(`${runMarker}=${this.runId}`).filter((pid) => pid !== this.#guard?.pid);
+      const strays = pidsWithMarker(`${runMarker}=${this.runId}`);
       if (strays.length === 0) return;
       for (const pid of strays) kill(pid, 9);
       await pause(5 << Math.min(round, 5));
@@ -368,18 +362,20 @@ export class TaskRun {
 
   /**
    * Whether the main process's number still names its group: as long as a member is left the number is not given away;
-   * when the wrapper has waited for it and no member is left, it may be, after a while.
+   * when the guard has waited for it and no member is left, it may be, after a while.
    */
-  #leadsGroup(): boolean {
-    const stat = readStat(this.#pid);
-    return stat === undefined ? !this.#isAdopted || this.#main !== undefined : stat.startTime === this.#main?.startTime;
+  #leadsGroup(main: ProcessIdentity): boolean {
+    const stat = readStat(main.pid);
+    return stat === undefined ? !this.#wasGone : stat.startTime === main.startTime;
   }
 
-  /** There may be no process yet, and the shell's background job does not hear INT and QUIT until the programs in front of the command have reset the signals. */
+  /** One that was taken over may not be there yet. */
   async #commandIsThere(): Promise<void> {
-    const deadline = performance.now() + execDeadlineMs;
-    const isOnItsWay = (): boolean => this.#pid === 0 || (identify(this.#pid) !== undefined && isInFront(processCommandLine(this.#pid)));
-    while (this.running && isOnItsWay() && performance.now() < deadline) await pause(1);
+    await this.#starting.catch(() => {});
+    for (const deadline = performance.now() + commandDeadlineMs; this.running && !this.#main; await pause(1)) {
+      if (performance.now() > deadline) return;
+      this.#look();
+    }
   }
 
   async #waitForRecord(): Promise<void> {

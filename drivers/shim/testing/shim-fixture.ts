@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,8 +35,8 @@ export class ShimFixture {
   /** @param prepare called before the first shim is started. */
   static async start({ logFile = "", prepare = (_: ShimFixture): void => {} } = {}): Promise<ShimFixture> {
     // The shim is a process of the built tree; jest runs the sources.
-    const built = fileURLToPath(new URL("../../../dist/drivers/shim/launcher.js", import.meta.url));
-    const { launchShim } = (await import(pathToFileURL(built).href)) as typeof import("../launcher.js");
+    const built = fileURLToPath(new URL("../../../dist/drivers/shim/start-shim.js", import.meta.url));
+    const { launchShim } = (await import(pathToFileURL(built).href)) as typeof import("../start-shim.js");
     const fixture = new ShimFixture(launchShim, logFile);
     prepare(fixture);
     await fixture.pid();
@@ -132,7 +132,8 @@ export class ShimFixture {
         .map((entry) => `${dir}/${entry.name}`),
     );
     for (const dir of cgroups) if (left.length === 0) rmdirSync(dir);
-    for (const dir of this.mounts) execFileSync("umount", [dir]);
+    // A guard on its way to its end has the FIFO of notices open.
+    for (const dir of this.mounts) await until(() => spawnSync("umount", [dir]).status === 0);
     rmSync(this.dir, { recursive: true });
     return left;
   }
