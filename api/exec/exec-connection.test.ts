@@ -11,9 +11,9 @@ class SlowSocket extends EventEmitter {
   bufferedAmount = 0;
   #taken: (() => void)[] = [];
 
-  send(frame: string, taken: () => void): void {
-    this.sent.push(frame);
-    this.#taken.push(taken);
+  send(frame: string | Buffer, ...rest: unknown[]): void {
+    this.sent.push(String(frame));
+    this.#taken.push(rest.at(-1) as () => void);
   }
   close(code: number, reason: string): void {
     this.closes.push([code, reason]);

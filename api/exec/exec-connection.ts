@@ -85,7 +85,7 @@ export class ExecConnection implements ExecListener {
   output(stream: OutputStream, bytes: Buffer): void {
     const { length } = bytes;
     corkForTurn(this.#socket);
-    this.#ws.send(outputFrame(stream, bytes), () => this.#ack(length));
+    this.#ws.send(outputFrame(stream, bytes), { binary: false }, () => this.#ack(length));
   }
 
   #ack(bytes: number): void {

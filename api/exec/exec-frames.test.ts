@@ -38,7 +38,7 @@ test.each([
 test("bytes survive the way through a frame, whatever they are", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 2_000 }), (bytes) => {
-      const frame = JSON.parse(outputFrame(1, Buffer.from(bytes))) as { stdout: { data: string } };
+      const frame = JSON.parse(String(outputFrame(1, Buffer.from(bytes)))) as { stdout: { data: string } };
       expect([...(parseClientFrame(JSON.stringify({ stdin: frame.stdout })).stdin?.data ?? [])]).toEqual([...bytes]);
     }),
   );

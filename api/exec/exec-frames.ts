@@ -47,8 +47,19 @@ export function parseHandshake(text: string): string {
 
 export const heartbeatFrame = "{}";
 export const closeFrames = { 1: '{"stdout":{"close":true}}', 2: '{"stderr":{"close":true}}' } as const;
-export const outputFrame = (stream: 1 | 2, bytes: Buffer): string =>
-  `{"${stream === 1 ? "stdout" : "stderr"}":{"data":"${bytes.toString("base64")}"}}`;
+const outputHeads = { 1: '{"stdout":{"data":"', 2: '{"stderr":{"data":"' } as const;
+const outputTail = '"}}';
+
+/** As bytes: a text of this size would be copied twice more on its way. */
+export function outputFrame(stream: 1 | 2, bytes: Buffer): Buffer {
+  const head = outputHeads[stream];
+  const data = bytes.toString("base64");
+  const frame = Buffer.allocUnsafe(head.length + data.length + outputTail.length);
+  frame.write(head, 0, "latin1");
+  frame.write(data, head.length, "latin1");
+  frame.write(outputTail, head.length + data.length, "latin1");
+  return frame;
+}
 export const exitFrame = (exitCode: number): string => `{"exited":true,"result":{"exit_code":${exitCode}}}`;
 
 /** A close frame carries at most 123 bytes of reason; a longer one could not be sent at all. */

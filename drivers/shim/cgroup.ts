@@ -10,6 +10,9 @@ import type { RunCgroup } from "./protocol.js";
  * shares on a busy host the record of its end would come late, and its memory limit could hit the wrapper first.
  */
 
+/** Cgroups of exec sessions that a task keeps for the next ones. */
+const maxIdleSessions = 4;
+
 /** How long the kernel is given to let go of killed processes. */
 const killDeadlineMs = 15_000;
 
@@ -153,6 +156,9 @@ class RunDirs implements Cgroup {
   readonly wrapperDirs: readonly string[];
   readonly #dirs: readonly string[];
   readonly #kernel: Kernel;
+  /** Names of cgroups by the session that they are in use for, and those in use for none. */
+  readonly #sessions = new Map<string, string>();
+  readonly #idle: string[] = [];
 
   /** The first of `dirs` is the one that processes are killed by. */
   constructor(dirs: readonly string[], wrapperDirs: readonly string[], kernel: Kernel) {
@@ -165,16 +171,28 @@ class RunDirs implements Cgroup {
     return this.#below("main");
   }
 
-  /** Its own only in the hierarchy that processes are killed by; in others of v1 it shares the run's limits as it is. */
+  /**
+   * Its own only in the hierarchy that processes are killed by; in others of v1 it shares the run's limits as it is.
+   * The kernel takes as long for a new cgroup as for a short command: a few are used again.
+   */
   session(sessionId: string): readonly string[] {
-    const [first, ...others] = this.#dirs;
-    const own = `${first}/exec-${sessionId}`;
-    mkdirSync(own);
-    return [own, ...others];
+    const [, ...others] = this.#dirs;
+    let name = this.#idle.pop();
+    if (name === undefined) {
+      name = `exec-${sessionId}`;
+      mkdirSync(`${this.#dirs[0]}/${name}`);
+    }
+    this.#sessions.set(sessionId, name);
+    return [`${this.#dirs[0]}/${name}`, ...others];
   }
 
   async removeSession(sessionId: string): Promise<void> {
-    await removeTree(`${this.#dirs[0]}/exec-${sessionId}`);
+    const name = this.#sessions.get(sessionId);
+    if (name === undefined) return;
+    this.#sessions.delete(sessionId);
+    const dir = `${this.#dirs[0]}/${name}`;
+    if (this.#idle.length < maxIdleSessions && subdirectories(dir).length === 0 && members(dir).length === 0) this.#idle.push(name);
+    else await removeTree(dir);
   }
 
   killMain(): Promise<boolean> {
@@ -182,7 +200,7 @@ class RunDirs implements Cgroup {
   }
 
   killSession(sessionId: string): Promise<boolean> {
-    return this.#kill(`exec-${sessionId}`);
+    return this.#kill(this.#sessions.get(sessionId) ?? `exec-${sessionId}`);
   }
 
   oomKills(): number {

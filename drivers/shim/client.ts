@@ -15,6 +15,7 @@ import {
   ShimError,
   type ShimHello,
   type ShimList,
+  unackedLimitBytes,
 } from "./protocol.js";
 
 /** How long a shim may take from its start to its first answer. */
@@ -55,7 +56,7 @@ export class ShimClient {
   readonly #pending = new Map<number, Pending>();
   /** Runs that were not released: how they ended, or who waits for it. */
   readonly #runs = new Map<string, { exit?: RunExit; readonly waiting: ((exit: RunExit) => void)[] }>();
-  readonly #sessions = new Map<string, SessionHandler>();
+  readonly #sessions = new Map<string, { readonly handler: SessionHandler; unacked: number }>();
   #hello: ShimHello | undefined;
 
   constructor(deps: ShimClientDeps) {
@@ -108,7 +109,7 @@ export class ShimClient {
 
   /** The handler is called until `exited`, which is last. */
   async startSession(session: SessionSpec, handler: SessionHandler): Promise<void> {
-    this.#sessions.set(session.sessionId, handler);
+    this.#sessions.set(session.sessionId, { handler, unacked: 0 });
     try {
       await this.#request({ op: "session.start", session });
     } catch (error) {
@@ -126,8 +127,15 @@ export class ShimClient {
     await this.#request({ op: "session.resize", sessionId, rows, cols });
   }
 
+  /** So much of a session's output was passed on. The shim is told by the quarter of what it lets pass without a word. */
   async ackSession(sessionId: string, bytes: number): Promise<void> {
-    await this.#request({ op: "session.ack", sessionId, bytes });
+    const session = this.#sessions.get(sessionId);
+    if (!session) return;
+    session.unacked += bytes;
+    if (session.unacked < unackedLimitBytes / 4) return;
+    const acked = session.unacked;
+    session.unacked = 0;
+    await this.#request({ op: "session.ack", sessionId, bytes: acked });
   }
 
   async endSession(sessionId: string, reason: string): Promise<void> {
@@ -241,15 +249,15 @@ export class ShimClient {
         this.#exited(notice.runId, notice.exit);
         return;
       case "session.output":
-        this.#sessions.get(notice.sessionId)?.output(notice.stream, payload);
+        this.#sessions.get(notice.sessionId)?.handler.output(notice.stream, payload);
         return;
       case "session.closed":
-        this.#sessions.get(notice.sessionId)?.closed(notice.stream);
+        this.#sessions.get(notice.sessionId)?.handler.closed(notice.stream);
         return;
       case "session.exited": {
-        const handler = this.#sessions.get(notice.sessionId);
+        const session = this.#sessions.get(notice.sessionId);
         this.#sessions.delete(notice.sessionId);
-        handler?.exited(notice.exit);
+        session?.handler.exited(notice.exit);
       }
     }
   }
@@ -274,7 +282,7 @@ export class ShimClient {
     this.#socket = undefined;
     for (const pending of this.#pending.values()) pending.reject(new ShimError("ESRCH", "the shim is gone"));
     this.#pending.clear();
-    for (const handler of this.#sessions.values()) handler.exited({ exitCode: -1, signal: 0, reason: "the shim is gone" });
+    for (const { handler } of this.#sessions.values()) handler.exited({ exitCode: -1, signal: 0, reason: "the shim is gone" });
     this.#sessions.clear();
     if (!this.#closed && !this.#connecting) void this.#revive();
   }

@@ -7,12 +7,10 @@ import type { Cgroup } from "./cgroup.js";
 import type { Launcher, SessionPipes, StartedSession } from "./launcher.js";
 import { OutputPump } from "./output-pump.js";
 import { kill, pidsWithMarker, readStat } from "./proc.js";
-import type { SessionExit, SessionInfo, SessionSpec } from "./protocol.js";
+import { type SessionExit, type SessionInfo, type SessionSpec, unackedLimitBytes } from "./protocol.js";
 import { openTerminal, resizeTerminal, type TerminalSize } from "./pty.js";
 import { TerminalInput } from "./terminal-input.js";
 
-/** Output that the client has not passed on yet; above it the command has to wait. */
-const unackedLimitBytes = 1024 * 1024;
 /** A client that is gone: how long its command has after HUP, and again after TERM. */
 const endGraceMs = 1_000;
 /** A terminal in raw mode has no end of input: how long its command may go on after its user closed stdin. */

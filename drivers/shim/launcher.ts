@@ -64,7 +64,11 @@ export class Launcher {
   readonly #starting = new Map<string, Waiting>();
   readonly #running = new Map<string, (exit: SessionExit) => void>();
 
-  constructor() {
+  readonly #owner: string;
+
+  /** @param owner the shim's runtime directory, by which its launcher and guards are told from another's in a list of processes. */
+  constructor(owner: string) {
+    this.#owner = owner;
     // At once: the first start should not pay for it.
     this.#process();
   }
@@ -106,7 +110,7 @@ export class Launcher {
   #process(): ChildProcessByStdio<Writable, Readable, null> {
     if (this.#child) return this.#child;
     if (this.#closed) throw new Error("the shim ends");
-    const child = spawn(program, [], { cwd: "/", env: {}, stdio: ["pipe", "pipe", "inherit"], detached: true });
+    const child = spawn(program, [this.#owner], { cwd: "/", env: {}, stdio: ["pipe", "pipe", "inherit"], detached: true });
     const gone = (): void => {
       if (this.#child === child) this.#lost();
     };

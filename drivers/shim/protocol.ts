@@ -5,6 +5,9 @@
 
 export const protocolVersion = 1;
 
+/** Output of a session that its client has not passed on yet; above it the command has to wait. */
+export const unackedLimitBytes = 1024 * 1024;
+
 /** Requests carry an `id`; the reply with the same `id` ends them. */
 export type Request =
   | { readonly op: "hello"; readonly version: number }

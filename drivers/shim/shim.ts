@@ -57,7 +57,7 @@ export class Shim {
     mkdirSync(`${dir}/fifos`, { mode: 0o700 });
     const noticePath = `${dir}/notice`;
     if (!existsSync(noticePath)) execFileSync("/usr/bin/mkfifo", ["-m", "600", noticePath]);
-    const launcher = new Launcher();
+    const launcher = new Launcher(dir);
     launcher.onRun = (runId, failure) => {
       if (failure === null) this.#runs.get(runId)?.guardGone();
       else this.#runs.get(runId)?.failed(failure);
