@@ -6,7 +6,7 @@ import type { RunCgroup } from "./protocol.js";
 
 /*
  * Limits stand on `<slice>/<alloc>.<task>`; the task lives in `main` below it and each exec session in `exec-<id>`, so that
- * a kill of the one spares the others. Launch wrappers live in `<slice>/launch`, without limits: with a task's few CPU
+ * a kill of the one spares the others. Guards live in `<slice>/launch`, without limits: with a task's few CPU
  * shares on a busy host the record of its end would come late, and its memory limit could hit the wrapper first.
  */
 
@@ -20,7 +20,7 @@ const killDeadlineMs = 15_000;
 export interface Cgroup {
   /** False for one of the operator's, which is joined and nothing else. */
   readonly isOurs: boolean;
-  /** Directories that the launch wrapper joins, one a hierarchy. */
+  /** Directories that the guard joins, one a hierarchy. */
   readonly wrapperDirs: readonly string[];
   /** Directories that the task joins. */
   readonly mainDirs: readonly string[];
@@ -144,7 +144,7 @@ interface Kernel {
   oomKills(): number;
 }
 
-/** Makes the cgroup that all launch wrappers share. */
+/** Makes the cgroup that all guards share. */
 function launchDirs(roots: readonly string[], path: string): readonly string[] {
   const dirs = roots.map((root) => `${root}/${dirname(path)}/launch`);
   for (const dir of dirs) mkdirSync(dir, { recursive: true });

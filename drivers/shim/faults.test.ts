@@ -199,7 +199,7 @@ describe("records that an earlier shim has left", () => {
     shim = await ShimFixture.start({ prepare: leave(readBootId(), group) });
     const [info] = (await shim.client.list()).runs;
     if (!info) throw new Error("the run is not known");
-    expect((await shim.exit(info)).error).toBe("unknown: the launch wrapper was killed");
+    expect((await shim.exit(info)).error).toBe("unknown: the guard was killed");
     expect(runs(member)).toBe(true);
     kill(member, 9);
   });

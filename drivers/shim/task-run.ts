@@ -314,7 +314,7 @@ export class TaskRun {
     // It may have written its last words between our two looks.
     const { exit } = this.#dir.read();
     if (exit) this.#finish(exit);
-    else this.#end("unknown: the launch wrapper was killed");
+    else this.#end("unknown: the guard was killed");
   }
 
   /** What the guard might still say comes too late, and so does a command that it has not started yet. */
@@ -383,7 +383,7 @@ export class TaskRun {
       await pause(wait);
       this.#look();
     }
-    if (this.running) this.#end("unknown: the launch wrapper did not say how the command ended");
+    if (this.running) this.#end("unknown: the guard did not say how the command ended");
     await this.#ending;
   }
 }
