@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
+import { type ServerOptions, WebSocket, WebSocketServer } from "ws";
 import type { Clock } from "../../agent/clock.js";
 import { AllocdError } from "../../agent/errors.js";
 import type { Logger } from "../../agent/log.js";
@@ -32,6 +32,14 @@ export interface ExecTargets {
   execTarget(allocId: string, task: string): TaskRun;
 }
 
+/** A message that is too large to be collected is a mistake like any other in a frame: 1008, not ws's own 1009. */
+class ExecSocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    if (code === 1009) super.close(1008, "the message is too large");
+    else super.close(code, reason);
+  }
+}
+
 /** GET /v1/client/allocation/:id/exec. Mistakes of the caller are told as close frames, as the reference and its SDKs do. */
 export class ExecEndpoint implements UpgradeHandler {
   readonly #server: WebSocketServer;
@@ -43,6 +51,7 @@ export class ExecEndpoint implements UpgradeHandler {
     // Compression is off: it fragments memory and delays echoes (ws#1202). @types/ws does not know closeTimeout yet.
     const options: ServerOptions & { readonly closeTimeout: number } = {
       noServer: true,
+      WebSocket: ExecSocket,
       perMessageDeflate: false,
       closeTimeout: closeDeadlineMs,
       maxPayload: deps.options.maxMessageBytes * maxPayloadFactor,
