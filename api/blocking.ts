@@ -60,7 +60,7 @@ export class BlockingQueries {
       );
     }
     const over = new AbortController();
-    const end = (): void => over.abort();
+    const end = (): void => over.abort("over");
     this.#waiting.add(over);
     query.gone.addEventListener("abort", end, { once: true });
     const jitter = ((this.#options.random ?? Math.random)() * query.waitMs) / 16;
@@ -71,7 +71,7 @@ export class BlockingQueries {
         if (query.coalesce && !over.signal.aborted) await this.#burst();
       }
     } finally {
-      over.abort();
+      over.abort("over");
       query.gone.removeEventListener("abort", end);
       this.#waiting.delete(over);
     }
@@ -80,7 +80,7 @@ export class BlockingQueries {
   /** Lets everybody who waits go, and nobody wait any more. */
   close(): void {
     this.#closed = true;
-    for (const over of this.#waiting) over.abort();
+    for (const over of this.#waiting) over.abort("over");
   }
 
   #change(keys: readonly string[], over: AbortSignal): Promise<void> {

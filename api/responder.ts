@@ -27,7 +27,7 @@ export class Responder {
     if (minIndex > 0) {
       const gone = new AbortController();
       response.once("close", () => gone.abort());
-      if (response.closed) gone.abort();
+      if (response.closed) gone.abort("over");
       await this.#blocking.until({ keys: read.keys, coalesce: read.coalesce, minIndex, waitMs, index: read.index, gone: gone.signal });
       if (gone.signal.aborted) return;
     }

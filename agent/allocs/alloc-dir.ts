@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { TaskDirs } from "../../drivers/driver.js";
 import type { Allocation, DesiredAllocation } from "../model/allocation.js";
 import { encodeJson } from "../model/json.js";
+import { type Dir, ReadyDirs } from "./ready-dirs.js";
 
 /*
  *   <data dir>/alloc                 0711   ids can not be listed
@@ -37,17 +38,39 @@ export function taskDirs(dataDir: string, allocId: string, task: string): TaskDi
   return { alloc, shared, logs: join(shared, "logs"), task: own, local: join(own, "local"), secrets: join(own, "secrets") };
 }
 
-/** Makes what the group shares. Existing directories stay as they are. */
-export function makeAllocDir(dataDir: string, allocId: string): void {
+const allocTree: readonly Dir[] = [
+  ["", 0o755],
+  [sharedName, 0o1777],
+  [join(sharedName, "logs"), 0o755],
+  [join(sharedName, "tmp"), 0o1777],
+  [join(sharedName, "data"), 0o1777],
+];
+
+const ownByTask = ["", "local", "tmp", "secrets"] as const;
+const taskTree: readonly Dir[] = [
+  ["", 0o755],
+  ["local", 0o755],
+  ["tmp", 0o755],
+  ["secrets", 0o700],
+  ["private", 0o700],
+];
+
+/** Makes the place of all allocations. */
+export function makeAllocRoot(dataDir: string): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o755 });
-  makeDir(allocRoot(dataDir), 0o711, null);
+  makeDir(allocRoot(dataDir), 0o711);
+}
+
+/** What can be made before there is an allocation; nothing until it is opened. */
+export const readyDirs = (dataDir: string): ReadyDirs =>
+  new ReadyDirs(join(allocRoot(dataDir), ".ready"), { alloc: allocTree, task: taskTree });
+
+/** Makes what the group shares. Existing directories stay as they are. */
+export function makeAllocDir(dataDir: string, allocId: string, ready: ReadyDirs): void {
+  makeAllocRoot(dataDir);
   const alloc = allocPath(dataDir, allocId);
-  makeDir(alloc, 0o755, null);
-  const shared = join(alloc, sharedName);
-  makeDir(shared, 0o1777, null);
-  makeDir(join(shared, "logs"), 0o755, null);
-  makeDir(join(shared, "tmp"), 0o1777, null);
-  makeDir(join(shared, "data"), 0o1777, null);
+  if (ready.take("alloc", alloc)) return;
+  for (const [path, mode] of allocTree) makeDir(join(alloc, path), mode);
 }
 
 /**
@@ -55,15 +78,14 @@ export function makeAllocDir(dataDir: string, allocId: string): void {
  *
  * @throws Error when the task's name can not be that of a directory.
  */
-export function makeTaskDir(dirs: TaskDirs, task: string, owner: Owner | null): void {
+export function makeTaskDir(dirs: TaskDirs, task: string, owner: Owner | null, ready: ReadyDirs): void {
   if (task === sharedName || task === "." || task === ".." || /[/\0]/.test(task)) {
     throw new Error(`Task.Name: got ${JSON.stringify(task)}, which can not be the name of a directory`);
   }
-  makeDir(dirs.task, 0o755, owner);
-  makeDir(dirs.local, 0o755, owner);
-  makeDir(join(dirs.task, "tmp"), 0o755, owner);
-  makeDir(dirs.secrets, 0o700, owner);
-  makeDir(join(dirs.task, "private"), 0o700, null);
+  const isNew = ready.take("task", dirs.task);
+  const made = isNew ? taskTree : taskTree.filter(([path, mode]) => makeDir(join(dirs.task, path), mode));
+  const names = new Set(made.map(([path]) => path));
+  if (owner) for (const path of ownByTask) if (names.has(path)) give(join(dirs.task, path), owner);
 }
 
 /** Writes the allocation beside its directory, whole or not at all. It holds the job's variables: nobody else may read it. */
@@ -80,21 +102,28 @@ export async function removeAllocDir(dataDir: string, allocId: string): Promise<
   await Promise.all([path, `${path}.json`, `${path}.json.new`].map((p) => rm(p, { recursive: true, force: true })));
 }
 
+/** @returns false when something is there already. */
+function makeDir(path: string, mode: number): boolean {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+  withDirectory(path, (fd) => fchmodSync(fd, mode));
+  return true;
+}
+
+const give = (path: string, owner: Owner): void => withDirectory(path, (fd) => fchownSync(fd, owner.uid, owner.gid));
+
 /**
  * Mode and owner are set on what was just made and through a descriptor that follows no link: a task may have put a
  * link in place of a directory of its own, and we are root.
  */
-function makeDir(path: string, mode: number, owner: Owner | null): void {
-  try {
-    mkdirSync(path, { mode });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
-    throw error;
-  }
+function withDirectory(path: string, work: (fd: number) => void): void {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
-    fchmodSync(fd, mode);
-    if (owner) fchownSync(fd, owner.uid, owner.gid);
+    work(fd);
   } finally {
     closeSync(fd);
   }

@@ -13,6 +13,7 @@ import { writeAllocFile } from "./alloc-dir.js";
 import { AllocReport } from "./alloc-report.js";
 import { HealthWatch } from "./health-watch.js";
 import { allocHooks } from "./hooks/alloc-hooks.js";
+import type { ReadyDirs } from "./ready-dirs.js";
 import { noneRunning, noRun, notToRun } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
 import { TaskRunner } from "./task-runner.js";
@@ -26,6 +27,7 @@ export interface AllocRunnerDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly dataDir: string;
+  readonly readyDirs: ReadyDirs;
   readonly options: TaskRunnerOptions;
   /** Resolves when nothing of another allocation of this host runs any more. */
   readonly ended: (allocId: string) => Promise<void>;
@@ -161,8 +163,8 @@ export class AllocRunner {
 
   /** Lets go of the tasks, which run on. Nothing is written from now on. */
   async detach(): Promise<void> {
-    this.#detached.abort();
-    this.#ending.abort();
+    this.#detached.abort("over");
+    this.#ending.abort("over");
     this.#health.stop();
     this.#report.close();
     await Promise.all(this.#tasks.all.map((task) => task.detach()));
@@ -171,8 +173,8 @@ export class AllocRunner {
 
   /** Ends everything at once: the allocation is forgotten. */
   async destroy(): Promise<void> {
-    this.#skipDelays.abort();
-    this.#ending.abort();
+    this.#skipDelays.abort("over");
+    this.#ending.abort("over");
     this.#health.stop();
     await Promise.all(this.#tasks.all.map((task) => task.kill("")));
     await this.#tasks.settled();
@@ -180,7 +182,7 @@ export class AllocRunner {
   }
 
   #taskRunner(task: Task): TaskRunner {
-    const { drivers, node, store, clock, dataDir, options } = this.#deps;
+    const { drivers, node, store, clock, dataDir, readyDirs, options } = this.#deps;
     return new TaskRunner({
       name: task.Name,
       placement: () => ({ alloc: this.#alloc, group: this.#group, task: this.#group.Tasks.find((t) => t.Name === task.Name) ?? task }),
@@ -191,6 +193,7 @@ export class AllocRunner {
       clock,
       log: this.#log.child({ task: task.Name }),
       dataDir,
+      readyDirs,
       options,
       mayStart: () => this.#isSetUp && (isPoststop(task) || !this.#killing) && mayStart(this.#stage, task),
       skipDelays: this.#skipDelays.signal,
@@ -199,10 +202,10 @@ export class AllocRunner {
   }
 
   async #setUp(isUnderWay: boolean): Promise<void> {
-    const { dataDir, ended } = this.#deps;
+    const { dataDir, readyDirs, ended } = this.#deps;
     for (const { name, prerun } of allocHooks) {
       try {
-        await prerun({ alloc: this.#alloc, group: this.#group, dataDir, isUnderWay, ended, signal: this.#ending.signal });
+        await prerun({ alloc: this.#alloc, group: this.#group, dataDir, readyDirs, isUnderWay, ended, signal: this.#ending.signal });
       } catch (error) {
         this.#log.warn({ err: error, hook: name }, "the allocation can not be set up");
         const message = `failed to setup alloc: pre-run hook "${name}" failed: ${messageOf(error)}`;
@@ -218,7 +221,7 @@ export class AllocRunner {
   /** Acts on what is wanted of the allocation. */
   #apply(alloc: Allocation): void {
     if (alloc.DesiredTransition.NoShutdownDelay) {
-      this.#skipDelays.abort();
+      this.#skipDelays.abort("over");
       this.#tasks.wake();
     }
     if (!isDesiredTerminal(alloc)) return;
@@ -258,7 +261,7 @@ export class AllocRunner {
   async #end(): Promise<void> {
     if (this.#isFinished) return;
     this.#isFinished = true;
-    this.#ending.abort();
+    this.#ending.abort("over");
     await this.#tasks.settled();
     await this.#report.durable();
     this.#health.stop();
@@ -268,7 +271,7 @@ export class AllocRunner {
   /** Source: reference behaviour §4.7. */
   #killAll(reason: string): void {
     if (this.#killing) return;
-    this.#ending.abort();
+    this.#ending.abort("over");
     this.#killing = this.#kill(reason).catch((error: unknown) => this.#log.error({ err: error }, "the tasks could not be ended"));
   }
 

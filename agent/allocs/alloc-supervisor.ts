@@ -9,8 +9,9 @@ import type { Node } from "../model/node.js";
 import { parseSignal } from "../model/signals.js";
 import { SECOND } from "../model/units.js";
 import type { Change, StateStore } from "../store/state-store.js";
-import { allocRoot, removeAllocDir } from "./alloc-dir.js";
+import { allocRoot, makeAllocRoot, readyDirs, removeAllocDir } from "./alloc-dir.js";
 import { AllocRunner } from "./alloc-runner.js";
+import type { ReadyDirs } from "./ready-dirs.js";
 import { noneRunning, noRun, notToRun, taskNotRunning, unknownTask } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
 import type { TaskRunnerOptions } from "./task-runner-deps.js";
@@ -44,11 +45,13 @@ export class AllocSupervisor {
   readonly #options: TaskRunnerOptions;
   readonly #runners = new Map<string, AllocRunner>();
   readonly #removals = new Set<Promise<void>>();
+  readonly #readyDirs: ReadyDirs;
   #unsubscribe = (): void => {};
 
   constructor(deps: AllocSupervisorDeps) {
     this.#deps = deps;
     this.#options = { ...defaultOptions, ...deps.options };
+    this.#readyDirs = readyDirs(deps.dataDir);
   }
 
   /**
@@ -57,6 +60,8 @@ export class AllocSupervisor {
    */
   async start(): Promise<void> {
     const { store, log, dataDir } = this.#deps;
+    makeAllocRoot(dataDir);
+    this.#readyDirs.open();
     this.#unsubscribe = store.watch.subscribe((changes) => {
       for (const change of changes) this.#apply(change);
     });
@@ -84,7 +89,7 @@ export class AllocSupervisor {
   async stop(): Promise<void> {
     this.#unsubscribe();
     const deadline = new AbortController();
-    const left = Promise.all([...[...this.#runners.values()].map((runner) => runner.detach()), ...this.#removals]);
+    const left = Promise.all([...[...this.#runners.values()].map((runner) => runner.detach()), ...this.#removals, this.#readyDirs.close()]);
     await Promise.race([left, this.#deps.clock.sleep(stopDeadlineMs, deadline.signal)]);
     deadline.abort();
     this.#runners.clear();
@@ -167,7 +172,10 @@ export class AllocSupervisor {
     try {
       const { store, drivers, node, clock, log, dataDir } = this.#deps;
       const ended = (id: string): Promise<void> => this.#runners.get(id)?.done ?? Promise.resolve();
-      const runner = new AllocRunner({ store, drivers, node, clock, log, dataDir, options: this.#options, ended }, alloc);
+      const runner = new AllocRunner(
+        { store, drivers, node, clock, log, dataDir, readyDirs: this.#readyDirs, options: this.#options, ended },
+        alloc,
+      );
       this.#runners.set(alloc.ID, runner);
       void runner.done.then(() => {
         if (this.#runners.get(alloc.ID) === runner) this.#runners.delete(alloc.ID);

@@ -83,19 +83,19 @@ export class HealthWatch {
   stop(): void {
     this.#isStopped = true;
     this.#isDecided = true;
-    this.#timer.abort();
+    this.#timer.abort("over");
   }
 
   #decide(Healthy: boolean, Timestamp: UnixNano | null): void {
     this.#isDecided = true;
-    this.#timer.abort();
+    this.#timer.abort("over");
     // The store stamps the index.
     this.#deps.report({ Healthy, Timestamp, Canary: this.#alloc.DeploymentStatus?.Canary ?? false, ModifyIndex: 0 });
   }
 
   #lookAgain(at: UnixNano): void {
     if (at === this.#timerAt) return;
-    this.#timer.abort();
+    this.#timer.abort("over");
     const timer = new AbortController();
     this.#timer = timer;
     this.#timerAt = at;

@@ -10,6 +10,7 @@ import { taskDirs } from "./alloc-dir.js";
 import type { TaskHookContext } from "./hooks/task-hook.js";
 import { taskHooks } from "./hooks/task-hooks.js";
 import { invalidConfig } from "./hooks/validate.js";
+import type { ReadyDirs } from "./ready-dirs.js";
 import { messageOf, TaskFailure } from "./task-failure.js";
 import type { TaskRecord } from "./task-record.js";
 import { driverConfig, taskSpec } from "./task-spec.js";
@@ -21,6 +22,7 @@ export interface LaunchDeps {
   readonly driver: Driver | undefined;
   readonly node: Node;
   readonly dataDir: string;
+  readonly readyDirs: ReadyDirs;
   readonly options: { readonly hostEnv: Readonly<Record<string, string | undefined>>; readonly envDenylist: readonly string[] };
   readonly log: Logger;
   /** Aborted when the start is not wanted any more. */
@@ -33,7 +35,7 @@ export interface LaunchDeps {
  * @throws TaskFailure with the event that it leaves.
  */
 export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise<{ readonly spec: TaskSpec; readonly driver: Driver }> {
-  const { alloc, task, node, driver, dataDir, log, signal } = deps;
+  const { alloc, task, node, driver, dataDir, readyDirs, log, signal } = deps;
   if (!driver) throw missingDriver(task.Driver);
   const dirs = taskDirs(dataDir, alloc.ID, task.Name);
   const env = envOf(deps);
@@ -41,7 +43,7 @@ export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise
   for (const hook of taskHooks) {
     const isRepeat = record.handle.hooksDone.includes(hook.name);
     try {
-      await hook.prestart({ alloc, task, node, driver, dirs, env, isRepeat, signal, log, emit });
+      await hook.prestart({ alloc, task, node, driver, dirs, readyDirs, env, isRepeat, signal, log, emit });
     } catch (error) {
       throw hookFailure(hook.name, error);
     }

@@ -166,7 +166,7 @@ export class TaskLoop {
     let leak = "";
     void run.exited.then((result) => {
       exit = result;
-      over.abort();
+      over.abort("over");
       requests.wake();
     });
     const isOver = (): boolean => exit !== null || requests.detached;
@@ -254,8 +254,8 @@ export class TaskLoop {
   }
 
   #launchDeps(): LaunchDeps {
-    const { placement, driver, node, dataDir, options, log } = this.#deps;
-    return { ...placement(), driver, node: node(), dataDir, options, log, signal: this.#requests.interruption };
+    const { placement, driver, node, dataDir, readyDirs, options, log } = this.#deps;
+    return { ...placement(), driver, node: node(), dataDir, readyDirs, options, log, signal: this.#requests.interruption };
   }
 }
 

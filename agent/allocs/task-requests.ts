@@ -49,7 +49,7 @@ export class TaskRequests {
   }
 
   kill(): void {
-    this.#kill.abort();
+    this.#kill.abort("over");
     this.wake();
   }
 
@@ -82,7 +82,7 @@ export class TaskRequests {
   }
 
   detach(): void {
-    this.#detach.abort();
+    this.#detach.abort("over");
     this.restartDone();
     this.wake();
   }
@@ -112,6 +112,6 @@ export class TaskRequests {
       this.wake();
     });
     await this.until(() => isOver || this.detached || isEnough());
-    left.abort();
+    left.abort("over");
   }
 }

@@ -6,6 +6,7 @@ import type { Task, TaskGroup } from "../model/job.js";
 import type { Node } from "../model/node.js";
 import type { StateStore } from "../store/state-store.js";
 import type { AllocReport } from "./alloc-report.js";
+import type { ReadyDirs } from "./ready-dirs.js";
 
 export interface TaskRunnerOptions {
   /** The longest a task may ask for between the kill signal and SIGKILL, in nanoseconds. */
@@ -29,6 +30,7 @@ export interface TaskRunnerDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly dataDir: string;
+  readonly readyDirs: ReadyDirs;
   readonly options: TaskRunnerOptions;
   readonly mayStart: () => boolean;
   /** Aborted when shutdown delays are to be skipped. */

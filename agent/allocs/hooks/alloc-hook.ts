@@ -1,11 +1,13 @@
 import type { Allocation } from "../../model/allocation.js";
 import type { TaskGroup } from "../../model/job.js";
+import type { ReadyDirs } from "../ready-dirs.js";
 
 /** What a hook of an allocation has to work with. */
 export interface AllocHookContext {
   readonly alloc: Allocation;
   readonly group: TaskGroup;
   readonly dataDir: string;
+  readonly readyDirs: ReadyDirs;
   /** Whether a task of it has been started before: an earlier agent has set it up. */
   readonly isUnderWay: boolean;
   /** Resolves when nothing of another allocation of this host runs any more; at once for one that is not known. */

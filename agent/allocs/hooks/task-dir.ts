@@ -6,7 +6,7 @@ import type { TaskHook } from "./task-hook.js";
 /** Makes the task's directories, for its user. Only the first time leaves an event. */
 export const taskDirHook: TaskHook = {
   name: "task_dir",
-  async prestart({ task, dirs, isRepeat, emit, log }) {
+  async prestart({ task, dirs, readyDirs, isRepeat, emit, log }) {
     if (!isRepeat) emit((at) => taskSetup(at, "Building Task Directory"));
     const isRoot = process.getuid?.() === 0;
     let owner: Owner | null = null;
@@ -17,6 +17,6 @@ export const taskDirHook: TaskHook = {
         return null;
       });
     }
-    makeTaskDir(dirs, task.Name, owner);
+    makeTaskDir(dirs, task.Name, owner, readyDirs);
   },
 };
