@@ -23,6 +23,7 @@ import { createApi } from "../api/server.js";
 import type { Driver } from "../drivers/driver.js";
 import { RawExecDriver } from "../drivers/raw_exec/driver.js";
 import { ShimClient } from "../drivers/shim/client.js";
+import { shimBuiltAt, shimProgram } from "../drivers/shim/program.js";
 import { launchShim } from "../drivers/shim/start-shim.js";
 
 export interface AgentFlags {
@@ -87,6 +88,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   const shim = new ShimClient({
     path: join(config.runtime_dir, "shim.sock"),
     launch: () => launchShim(config.runtime_dir, join(dataDir, "shim.log")),
+    program: shimProgram,
+    builtAt: shimBuiltAt,
     log,
   });
   undo.add(() => shim.close());
