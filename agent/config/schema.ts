@@ -38,6 +38,12 @@ export const configSchema = z.strictObject(
       max_blocking_queries: whole({ min: 1, max: 1_000_000 }, 10_000, "Queries that wait for a change at the same time."),
       max_exec_sessions: whole({ min: 0, max: 100_000 }, 512, "Exec sessions at the same time."),
       max_log_followers: whole({ min: 0, max: 100_000 }, 1000, "Log and file streams that follow at the same time."),
+      max_event_streams: whole({ min: 0, max: 100_000 }, 100, "Event streams at the same time."),
+      event_buffer_size: whole(
+        { min: 1, max: 1_000_000 },
+        1000,
+        "Latest events that are kept for event streams that begin in the past or lag behind.",
+      ),
     }),
     client: group("How tasks run on this host.", {
       max_kill_timeout: duration({ min: "0s", max: "24h" }, "30s", "The longest kill_timeout that a task can ask for."),

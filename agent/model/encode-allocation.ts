@@ -30,12 +30,17 @@ export function encodeAllocationStub(alloc: Allocation, options: StubOptions): s
 }
 
 /** GET /v1/allocation/:id. Not kept as a whole: its parts are, and joining them costs little. */
-export function encodeAllocation(alloc: Allocation): string {
+export const encodeAllocation = (alloc: Allocation): string => wholeWith(alloc, encodeShared(alloc.Job));
+
+/** As the event stream tells it: the job would be most of it. */
+export const encodeAllocationWithoutJob = (alloc: Allocation): string => wholeWith(alloc, "null");
+
+function wholeWith(alloc: Allocation, job: string): string {
   return (
     `{${stubMembers(alloc, true)},"AllocModifyIndex":${alloc.AllocModifyIndex}` +
     `,"AllocatedResources":${encodeShared(alloc.AllocatedResources)}` +
     `,"DeploymentID":${text(alloc.DeploymentID)}` +
-    `,"Job":${encodeShared(alloc.Job)}` +
+    `,"Job":${job}` +
     `,"Metrics":${encodeShared(alloc.Metrics)}` +
     `,"NetworkStatus":${encodeShared(alloc.NetworkStatus)}` +
     `,"PreviousAllocation":${text(alloc.PreviousAllocation)},"SigningKeyID":""` +
