@@ -25,6 +25,8 @@ export interface Interpolation {
   readonly source: string;
 }
 
+type TemplateEnd = "end" | "else" | "endif";
+
 const maxDepth = 64;
 const levels: readonly (readonly string[])[] = [["||"], ["&&"], ["==", "!="], ["<=", ">=", "<", ">"], ["+", "-"], ["*", "/", "%"]];
 const escapes: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", '"': '"', "\\": "\\" };
@@ -35,7 +37,7 @@ const escapes: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", '
  * @throws HclError
  */
 export function parseTemplate(text: string): readonly (string | Interpolation)[] {
-  return new Reader(text).template(false);
+  return new Reader(text).template();
 }
 
 class Reader {
@@ -47,33 +49,71 @@ class Reader {
     this.#text = text;
   }
 
-  /** @param quoted whether it ends with a quote and has escapes of its own. */
-  template(quoted: boolean): readonly (string | Interpolation)[] {
+  template(): readonly (string | Interpolation)[] {
+    return this.#template(false, ["end"]).parts;
+  }
+
+  /**
+   * @param quoted whether it ends with a quote and has escapes of its own.
+   * @param ends what may end it: the text itself, or a directive.
+   */
+  #template(
+    quoted: boolean,
+    ends: readonly TemplateEnd[],
+  ): { readonly parts: readonly (string | Interpolation)[]; readonly end: TemplateEnd } {
     const parts: (string | Interpolation)[] = [];
     let literal = "";
     const flush = (): void => {
       if (literal !== "") parts.push(literal);
       literal = "";
     };
+    const ended = (end: TemplateEnd) => {
+      if (!ends.includes(end)) throw this.#error(end === "end" ? "%{ if } has no %{ endif }" : `%{ ${end} } has no %{ if }`);
+      flush();
+      return { parts, end };
+    };
     for (;;) {
       if (this.#at >= this.#text.length) {
         if (quoted) throw this.#error("a text has no end");
-        flush();
-        return parts;
+        return ended("end");
       }
-      if (quoted && this.#takes('"')) {
-        flush();
-        return parts;
-      }
+      if (quoted && this.#takes('"')) return ended("end");
       if (this.#takes("$${")) literal += "${";
       else if (this.#takes("%%{")) literal += "%{";
-      else if (this.#takes("%{")) throw this.#error("directives such as %{ if } are not supported");
-      else if (this.#takes("${")) {
+      else if (this.#takes("%{")) {
+        const word = this.#directive();
+        if (word !== "if") return ended(word);
+        flush();
+        parts.push(this.#condition(quoted));
+      } else if (this.#takes("${")) {
         flush();
         parts.push(this.#interpolation());
       } else if (quoted && this.#text[this.#at] === "\\") literal += this.#escape();
       else literal += this.#text[this.#at++];
     }
+  }
+
+  #directive(): "if" | "else" | "endif" {
+    this.#space();
+    const [word = ""] = /^\w+/.exec(this.#text.slice(this.#at)) ?? [];
+    if (word !== "if" && word !== "else" && word !== "endif")
+      throw this.#error("of directives only %{ if }, %{ else } and %{ endif } are supported");
+    this.#at += word.length;
+    if (word !== "if") this.#need("}");
+    return word;
+  }
+
+  /** The parser also writes a conditional expression in a text this way. */
+  #condition(quoted: boolean): Interpolation {
+    if (++this.#depth > maxDepth) throw this.#error(`nested more than ${maxDepth} levels deep`);
+    const start = this.#at;
+    const test = this.#expression();
+    this.#need("}");
+    const yes = this.#template(quoted, ["else", "endif"]);
+    const no = yes.end === "else" ? this.#template(quoted, ["endif"]).parts : [];
+    this.#depth--;
+    const expression: Expression = { kind: "if", test, yes: { kind: "template", parts: yes.parts }, no: { kind: "template", parts: no } };
+    return { expression, source: this.#text.slice(start, this.#at) };
   }
 
   #interpolation(): Interpolation {
@@ -147,7 +187,7 @@ class Reader {
       this.#need(")");
       return inner;
     }
-    if (this.#takes('"')) return { kind: "template", parts: this.template(true) };
+    if (this.#takes('"')) return { kind: "template", parts: this.#template(true, ["end"]).parts };
     if (this.#takes("[")) return this.#list();
     if (this.#takes("{")) return this.#object();
     const rest = this.#text.slice(this.#at);
