@@ -125,7 +125,11 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   const events = new EventBroker({
     store,
     clock,
-    options: { bufferedEvents: config.http.event_buffer_size, maxSubscribers: config.http.max_event_streams },
+    options: {
+      bufferedEvents: config.http.event_buffer_size,
+      bufferedBytes: config.http.event_buffer_bytes,
+      maxSubscribers: config.http.max_event_streams,
+    },
   });
 
   let ready: () => void = () => {};

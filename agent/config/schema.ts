@@ -44,6 +44,7 @@ export const configSchema = z.strictObject(
         1000,
         "Latest events that are kept for event streams that begin in the past or lag behind.",
       ),
+      event_buffer_bytes: whole({ min: 1 << 16, max: 1 << 30 }, 16 << 20, "How much memory these events may take, in bytes, about."),
     }),
     client: group("How tasks run on this host.", {
       max_kill_timeout: duration({ min: "0s", max: "24h" }, "30s", "The longest kill_timeout that a task can ask for."),

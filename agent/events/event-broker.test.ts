@@ -15,7 +15,7 @@ const forever = 3_600_000;
 beforeEach(() => {
   clock = new ManualClock();
   store = new MemoryStore({ clock, log: pino({ level: "silent" }) });
-  broker = new EventBroker({ store, clock, options: { bufferedEvents: 4, maxSubscribers: 2 } });
+  broker = new EventBroker({ store, clock, options: { bufferedEvents: 4, bufferedBytes: 100_000, maxSubscribers: 2 } });
 });
 afterEach(async () => {
   broker.close();
@@ -117,6 +117,14 @@ test("whoever lags behind too far is told what is lost, and nothing is kept for 
   const indexes: number[] = [];
   for (let i = 0; i < 20; i++) indexes.push(await job(`job-${i}`));
   expect(await slow.next(forever)).toEqual({ kind: "lost", index: indexes[16] });
+});
+
+test("large jobs are kept only as long as they fit", async () => {
+  const indexes: number[] = [];
+  for (const id of ["a", "b", "c"]) indexes.push(await job(id, { Opaque: "x".repeat(40_000) }));
+  expect(keys(await subscribe([], 1).next(0))).toEqual(["Job JobRegistered b"]);
+  await job("d", { Opaque: "x".repeat(200_000) });
+  expect(keys(await subscribe([], 1).next(0))).toEqual(["Job JobRegistered d"]);
 });
 
 test("a change of more events than are kept is told whole to who listens", async () => {

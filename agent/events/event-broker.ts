@@ -7,6 +7,8 @@ import type { EventFilter } from "./event-filter.js";
 export interface EventBrokerOptions {
   /** Events that are kept for subscribers that come later or lag behind. */
   readonly bufferedEvents: number;
+  /** How much memory these may take, about. */
+  readonly bufferedBytes: number;
   readonly maxSubscribers: number;
 }
 
@@ -41,6 +43,7 @@ export class EventBroker {
   readonly #entries: Entry[] = [];
   readonly #waiting = new Set<() => void>();
   #events = 0;
+  #bytes = 0;
   #nextNumber = 0;
   #subscribers = 0;
   #isClosed = false;
@@ -109,10 +112,18 @@ export class EventBroker {
     }
     if (events.size === 0) return;
     this.#entries.push({ number: this.#nextNumber++, index, events: [...events.values()] });
-    this.#events += events.size;
-    while (this.#events > this.#deps.options.bufferedEvents && this.#entries.length > 1)
-      this.#events -= this.#entries.shift()?.events.length ?? 0;
+    this.#count([...events.values()], 1);
+    const { bufferedEvents, bufferedBytes } = this.#deps.options;
+    // The latest change is kept whatever its size: it is there for those who listen now.
+    while ((this.#events > bufferedEvents || this.#bytes > bufferedBytes) && this.#entries.length > 1) {
+      this.#count(this.#entries.shift()?.events ?? [], -1);
+    }
     this.#wake();
+  }
+
+  #count(events: readonly StreamEvent[], sign: 1 | -1): void {
+    this.#events += sign * events.length;
+    for (const { bytes } of events) this.#bytes += sign * bytes;
   }
 
   #wake(): void {

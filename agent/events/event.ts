@@ -23,6 +23,8 @@ export interface StreamEvent {
   readonly Namespace: string;
   /** Other ids by which it can be asked for. */
   readonly FilterKeys: readonly string[];
+  /** About how much memory it holds on to. */
+  readonly bytes: number;
   /** Encodes the payload, when somebody wants it. */
   payload(): string;
 }
@@ -40,7 +42,7 @@ export function eventOf(change: Change, store: StateReader): StreamEvent | undef
       return job && change.spec ? jobEvent(job, job.Stop ? "JobDeregistered" : "JobRegistered") : undefined;
     }
     case "job-delete":
-      return { ...jobKeys(change.namespace, change.id), Type: "JobDeregistered", payload: () => '{"Job":null}' };
+      return { ...jobKeys(change.namespace, change.id), Type: "JobDeregistered", bytes: SMALL, payload: () => '{"Job":null}' };
     case "eval": {
       const evaluation = store.eval(change.eval.ID);
       return evaluation && evaluationEvent(evaluation);
@@ -70,14 +72,17 @@ export function eventOf(change: Change, store: StateReader): StreamEvent | undef
   }
 }
 
+/** What any object but a job takes at most, for each of its tasks. */
+const SMALL = 4096;
+
 const jobKeys = (Namespace: string, ID: string) => ({ Topic: "Job" as const, Key: ID, Namespace, FilterKeys: [] });
 
-const jobEvent = (job: Job, Type: string): StreamEvent => ({
-  ...jobKeys(job.Namespace, job.ID),
-  FilterKeys: job.ParentID === "" ? [] : [job.ParentID],
-  Type,
-  payload: () => `{"Job":${encodeJob(job)}}`,
-});
+function jobEvent(job: Job, Type: string): StreamEvent {
+  // A job may be megabytes. Its text is kept, as it is what tells how much.
+  const text = `{"Job":${encodeJob(job)}}`;
+  const FilterKeys = job.ParentID === "" ? [] : [job.ParentID];
+  return { ...jobKeys(job.Namespace, job.ID), FilterKeys, Type, bytes: SMALL + text.length, payload: () => text };
+}
 
 const evaluationEvent = (evaluation: Evaluation): StreamEvent => ({
   Topic: "Evaluation",
@@ -85,6 +90,7 @@ const evaluationEvent = (evaluation: Evaluation): StreamEvent => ({
   Key: evaluation.ID,
   Namespace: evaluation.Namespace,
   FilterKeys: keys(evaluation.JobID, evaluation.DeploymentID),
+  bytes: SMALL,
   payload: () => `{"Evaluation":${encodeEvaluation(evaluation)}}`,
 });
 
@@ -94,18 +100,23 @@ const deploymentEvent = (deployment: Deployment): StreamEvent => ({
   Key: deployment.ID,
   Namespace: deployment.Namespace,
   FilterKeys: keys(deployment.JobID),
+  bytes: SMALL,
   payload: () => `{"Deployment":${encodeDeployment(deployment)}}`,
 });
 
-const allocationEvent = (alloc: Allocation, Type: string): StreamEvent => ({
-  Topic: "Allocation",
-  Type,
-  Key: alloc.ID,
-  Namespace: alloc.Namespace,
-  FilterKeys: keys(alloc.JobID, alloc.DeploymentID),
+function allocationEvent({ Job, ...alloc }: Allocation, Type: string): StreamEvent {
   // The job would be most of it, and whoever wants it has a topic for jobs.
-  payload: () => `{"Allocation":${encodeAllocationWithoutJob(alloc)}}`,
-});
+  const told = { ...alloc, Job: { Type: Job.Type, Version: Job.Version } };
+  return {
+    Topic: "Allocation",
+    Type,
+    Key: alloc.ID,
+    Namespace: alloc.Namespace,
+    FilterKeys: keys(alloc.JobID, alloc.DeploymentID),
+    bytes: SMALL * (1 + Object.keys(alloc.TaskStates ?? {}).length),
+    payload: () => `{"Allocation":${encodeAllocationWithoutJob(told)}}`,
+  };
+}
 
 const nodeEvent = (node: Node): StreamEvent => ({
   Topic: "Node",
@@ -113,6 +124,7 @@ const nodeEvent = (node: Node): StreamEvent => ({
   Key: node.ID,
   Namespace: "",
   FilterKeys: [],
+  bytes: SMALL,
   payload: () => `{"Node":${encodeNode(node)}}`,
 });
 

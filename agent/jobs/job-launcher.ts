@@ -5,7 +5,7 @@ import type { Job } from "../model/job.js";
 import { isParent } from "../model/parent-job.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { newEvaluation } from "./evaluations.js";
-import { newVersion } from "./new-version.js";
+import { nextVersion } from "./job-version.js";
 import type { Scheduler } from "./scheduler.js";
 
 export interface JobLauncherDeps {
@@ -38,7 +38,7 @@ export class JobLauncher {
     const { store, clock, scheduler } = this.#deps;
     const key = { namespace: child.Namespace, id: child.ID };
     return scheduler.exclusive(key, async () => {
-      const registered = newVersion(child, undefined, clock.now());
+      const registered = nextVersion(child, undefined, clock.now());
       if (isParent(child)) {
         const Index = await store.commit([registered, ...more], { refusable: true });
         return { EvalID: "", EvalCreateIndex: 0, JobCreateIndex: Index, Index };

@@ -16,9 +16,9 @@ import { Dispatcher, type DispatchRequest } from "./dispatch.js";
 import { newEvaluation } from "./evaluations.js";
 import { Garbage } from "./garbage.js";
 import { JobLauncher } from "./job-launcher.js";
+import { nextVersion } from "./job-version.js";
 import { jobWarnings } from "./job-warnings.js";
 import { Namespaces } from "./namespaces.js";
-import { newVersion } from "./new-version.js";
 import { PeriodicJobs } from "./periodic-jobs.js";
 import { Scheduler, type SchedulerOptions } from "./scheduler.js";
 import { JobVersions } from "./versions.js";
@@ -119,7 +119,7 @@ export class JobService {
       if (enforceIndex !== undefined) checkIndex(known, enforceIndex);
       const namespace = this.#store.namespace(job.Namespace);
       if (namespace) checkDrivers(namespace, job);
-      const changes = known && sameSpec(known, job) ? [] : [newVersion(job, known, this.#clock.now()), ...this.#seenTimes(job, known)];
+      const changes = known && sameSpec(known, job) ? [] : [nextVersion(job, known, this.#clock.now()), ...this.#seenTimes(job, known)];
       const subject = { ...job, JobModifyIndex: known?.JobModifyIndex ?? 0 };
       const result = this.#isToPlace(job) ? await this.#evaluate(key, subject, "job-register", changes) : await this.#put(key, changes);
       return { ...result, Warnings: jobWarnings(job) };
@@ -136,7 +136,7 @@ export class JobService {
     return this.#scheduler.exclusive(key, async () => {
       const job = this.#store.job(namespace, id);
       if (!job) throw new AllocdError("not-found", "job not found");
-      const stopped = (): Change[] => (job.Stop ? [] : [newVersion({ ...job, Stop: true }, job, this.#clock.now())]);
+      const stopped = (): Change[] => (job.Stop ? [] : [nextVersion({ ...job, Stop: true }, job, this.#clock.now())]);
       const changes: Change[] = purge ? [{ kind: "job-delete", namespace, id }] : stopped();
       return this.#isToPlace(job) ? this.#evaluate(key, job, "job-deregister", changes, { noShutdownDelay }) : this.#put(key, changes);
     });

@@ -39,7 +39,7 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Fixtur
     }),
   );
   const store = new MemoryStore({ clock, log });
-  const events = new EventBroker({ store, clock, options: { bufferedEvents: 100, maxSubscribers: 2 } });
+  const events = new EventBroker({ store, clock, options: { bufferedEvents: 100, bufferedBytes: 1 << 24, maxSubscribers: 2 } });
   const calls: unknown[][] = [];
   const api = createApi({
     store,

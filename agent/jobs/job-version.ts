@@ -4,7 +4,7 @@ import type { UnixNano } from "../model/units.js";
 import type { Change } from "../store/state-store.js";
 
 /** The change that makes `job` the next version of what is known under its id. Its indexes are the store's to stamp. */
-export const newVersion = (job: Job, known: Job | undefined, now: UnixNano): Change => ({
+export const nextVersion = (job: Job, known: Job | undefined, now: UnixNano): Change & { readonly kind: "job" } => ({
   kind: "job",
   spec: true,
   job: {
