@@ -116,7 +116,12 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     clock,
     log,
     node,
-    options: { maxTerminalAllocs: retention.terminal_allocations, maxDeployments: retention.deployments, listeningPorts },
+    options: {
+      maxTerminalAllocs: retention.terminal_allocations,
+      maxDeadJobs: retention.dead_jobs,
+      maxDeployments: retention.deployments,
+      listeningPorts,
+    },
   });
 
   const validator = new JobValidator({ store, drivers });

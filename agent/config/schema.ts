@@ -91,6 +91,7 @@ export const configSchema = z.strictObject(
     }),
     retention: group("How much of the past is kept.", {
       terminal_allocations: whole({ min: 0, max: 10_000_000 }, 2000, "Ended allocations; the oldest are removed with their directories."),
+      dead_jobs: whole({ min: 0, max: 1_000_000 }, 2000, "Jobs that are over and of which no allocation is left."),
       terminal_evaluations: whole({ min: 0, max: 10_000_000 }, 5000, "Ended evaluations."),
       deployments: whole({ min: 1, max: 1000 }, 10, "Ended deployments of each job."),
       job_versions: whole({ min: 1, max: 1000 }, 6, "Versions of each job, the current one included."),

@@ -56,6 +56,7 @@ export interface StopOptions {
 const DEFAULTS: JobServiceOptions = {
   maxNamespaces: 1_000,
   maxTerminalAllocs: 2_000,
+  maxDeadJobs: 2_000,
   maxDeployments: 10,
   listeningPorts: () => new Set(),
   retryMs: 1_000,

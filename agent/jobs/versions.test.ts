@@ -1,4 +1,4 @@
-import { aBatch, aJob } from "./testing/fixtures.js";
+import { aBatch, aJob, aTask } from "./testing/fixtures.js";
 import { Host } from "./testing/host.js";
 
 let host: Host;
@@ -72,6 +72,20 @@ test("garbage is what has ended: the rest stays", async () => {
   expect(host.store.allocs().map(({ JobID }) => JobID)).toEqual(["busy"]);
   expect([...new Set(host.store.evals().map(({ JobID }) => JobID))]).toEqual(["busy"]);
   expect(host.store.deploymentsOfJob("default", "stopped")).toEqual([]);
+});
+
+test("of jobs that are over and left nothing, only the latest are kept", async () => {
+  await host.close();
+  host = await Host.started(undefined, { maxDeadJobs: 2 });
+  const tooLarge = { Resources: { CPU: 1_000_000, Cores: 0, MemoryMB: 100, MemoryMaxMB: 0, DiskMB: 0, Networks: null } };
+  for (const ID of ["a", "b", "c", "d"]) {
+    await host.register(aBatch({ ID }, { Tasks: [aTask(tooLarge)] }));
+    expect(host.job(ID).Status).toBe("pending");
+    await host.jobs.deregister("default", ID, { purge: false, noShutdownDelay: false });
+    await host.settle();
+  }
+  expect(host.store.jobs().map(({ ID }) => ID)).toEqual(["c", "d"]);
+  expect([...new Set(host.store.evals().map(({ JobID }) => JobID))]).toEqual(["c", "d"]);
 });
 
 test("a job is only taken into a namespace that is there, and that one stays as long as it has jobs", async () => {
