@@ -2,8 +2,11 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Router } from "express";
 import type { Clock } from "../agent/clock.js";
+import type { Subscription } from "../agent/events/event-broker.js";
+import type { EventFilter } from "../agent/events/event-filter.js";
 import type { Logger } from "../agent/log.js";
 import type { Job } from "../agent/model/job.js";
+import type { Namespace } from "../agent/model/namespace.js";
 import type { StateReader } from "../agent/store/state-store.js";
 import type { ApiOptions } from "./options.js";
 import type { StatsDeps } from "./routes/stats.js";
@@ -12,6 +15,9 @@ import type { StatsDeps } from "./routes/stats.js";
 export interface ApiDeps {
   readonly store: StateReader;
   readonly jobs: JobCommands;
+  readonly namespaces: NamespaceCommands;
+  readonly specs: JobSpecs;
+  readonly events: EventSource;
   readonly allocs: AllocCommands;
   readonly agent: AgentInfo;
   readonly stats: StatsDeps["stats"];
@@ -34,6 +40,12 @@ export interface JobCommands {
     id: string,
     options: { readonly purge: boolean; readonly noShutdownDelay: boolean },
   ): Promise<DeregisterResult>;
+  /** @param priorVersion the version that the job must have now. */
+  revert(namespace: string, id: string, version: number, priorVersion?: number): Promise<RegisterResult>;
+  setStable(namespace: string, id: string, version: number, stable: boolean): Promise<Indexed>;
+  dispatch(namespace: string, id: string, request: DispatchRequest): Promise<DispatchResult>;
+  forcePeriodic(namespace: string, id: string): Promise<LaunchResult>;
+  collectGarbage(): Promise<void>;
   stopAlloc(id: string, options: { readonly noShutdownDelay: boolean; readonly reschedule: boolean }): Promise<StopResult>;
   /** Takes a whole allocation from a control plane, as it was parsed. */
   putAllocation(id: string, input: unknown): Promise<Indexed>;
@@ -43,6 +55,45 @@ export interface JobCommands {
 export interface RegisterOptions {
   /** Register only when the job's JobModifyIndex is this one; 0 is a job that does not exist yet. */
   readonly enforceIndex?: number;
+}
+
+export interface DispatchRequest {
+  readonly payload: Buffer;
+  readonly meta: Readonly<Record<string, string>>;
+  readonly idPrefix: string;
+  /** Empty: none. */
+  readonly idempotencyToken: string;
+  /** Undefined: the parent's. */
+  readonly priority: number | undefined;
+}
+
+export interface LaunchResult extends StopResult {
+  readonly EvalCreateIndex: number;
+}
+
+export interface DispatchResult extends LaunchResult {
+  readonly DispatchedJobID: string;
+  readonly JobCreateIndex: number;
+}
+
+export interface EventSource {
+  /** @throws AllocdError 429 when there are too many subscribers. */
+  subscribe(filter: EventFilter, index: number, gone: AbortSignal): Subscription;
+}
+
+export interface NamespaceCommands {
+  put(namespace: Namespace): Promise<Indexed>;
+  delete(name: string): Promise<Indexed>;
+}
+
+/** Looks at what may become a job. */
+export interface JobSpecs {
+  validate(job: unknown): { readonly errors: readonly string[]; readonly warnings: string };
+  /**
+   * @param hcl a job specification, @param variables values of its variables, both in HCL.
+   * @returns the job as the API takes it. Rejects with AllocdError or InvalidInput when the caller is mistaken.
+   */
+  parse(hcl: string, variables: string): Promise<unknown>;
 }
 
 export interface Indexed {

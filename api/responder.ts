@@ -19,17 +19,16 @@ export class Responder {
 
   async send(request: IncomingMessage, response: ServerResponse, query: Query, reply: Reply): Promise<void> {
     if (reply.kind === "read") await this.#read(request, response, query, reply);
+    else if (reply.kind === "stream") await reply.send(response, goneSignal(response));
     else sendAnswer(response, query, reply);
   }
 
   async #read(request: IncomingMessage, response: ServerResponse, query: Query, read: Read): Promise<void> {
     const { minIndex, waitMs } = query;
     if (minIndex > 0) {
-      const gone = new AbortController();
-      response.once("close", () => gone.abort());
-      if (response.closed) gone.abort("over");
-      await this.#blocking.until({ keys: read.keys, coalesce: read.coalesce, minIndex, waitMs, index: read.index, gone: gone.signal });
-      if (gone.signal.aborted) return;
+      const gone = goneSignal(response);
+      await this.#blocking.until({ keys: read.keys, coalesce: read.coalesce, minIndex, waitMs, index: read.index, gone });
+      if (gone.aborted) return;
     }
     const index = read.index();
     response.setHeader("X-Nomad-Index", index);
@@ -48,6 +47,13 @@ export class Responder {
     response.setHeader("Content-Length", body.length);
     response.end(body);
   }
+}
+
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  if (response.closed) gone.abort("over");
+  return gone.signal;
 }
 
 function sendAnswer(response: ServerResponse, query: Query, reply: Answer): void {

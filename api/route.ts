@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { Query } from "./query.js";
 import type { Encoded } from "./response-cache.js";
 
@@ -32,7 +33,14 @@ export interface Answer {
   readonly index?: number;
 }
 
-export type Reply = Read | Answer;
+/** An answer that goes on for as long as the client stays. */
+export interface Stream {
+  readonly kind: "stream";
+  /** Sends all of it. May reject before the head is sent. @param gone aborted when the client went. */
+  readonly send: (response: ServerResponse, gone: AbortSignal) => Promise<void>;
+}
+
+export type Reply = Read | Answer | Stream;
 
 export type Method = "GET" | "PUT" | "POST" | "DELETE";
 

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { AllocdError } from "../agent/errors.js";
 import { BlockingQueries } from "./blocking.js";
+import { withEncodedChild } from "./child-path.js";
 import { cleanedUrl } from "./clean-path.js";
 import { ConnectionLimit } from "./connection-limit.js";
 import type { ApiDeps } from "./deps.js";
@@ -73,6 +74,7 @@ function createApp(deps: ApiDeps, options: ApiOptions, guard: Guard, responder: 
     const url = request.url;
     if (!url.startsWith("/")) throw new AllocdError("invalid", "request target: want a path that begins with a slash");
     const cleaned = cleanedUrl(url) ?? (/^\/(\?|$)/.test(url) ? `/ui/${url.slice(1)}` : undefined);
+    request.url = withEncodedChild(url);
     if (cleaned === undefined) next();
     else response.writeHead(307, { Location: cleaned, "Content-Length": 0 }).end();
   });

@@ -9,7 +9,10 @@ import { SystemClock } from "../agent/clock.js";
 import { ConfigError } from "../agent/config/config-error.js";
 import { loadConfig } from "../agent/config/load.js";
 import type { Config } from "../agent/config/schema.js";
+import { EventBroker } from "../agent/events/event-broker.js";
+import { HclReader } from "../agent/hcl/hcl-reader.js";
 import { JobService } from "../agent/jobs/job-service.js";
+import { JobValidator } from "../agent/jobs/job-validator.js";
 import type { Logger } from "../agent/log.js";
 import { MILLISECOND } from "../agent/model/units.js";
 import { HostStatsReader } from "../agent/node/host-stats.js";
@@ -116,7 +119,25 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     clock,
     log,
     node,
-    options: { maxTerminalAllocs: retention.terminal_allocations, maxDeployments: retention.deployments, listeningPorts },
+    options: {
+      maxTerminalAllocs: retention.terminal_allocations,
+      maxDeadJobs: retention.dead_jobs,
+      maxDeployments: retention.deployments,
+      listeningPorts,
+    },
+  });
+
+  const validator = new JobValidator({ store, drivers });
+  const hcl = new HclReader(clock);
+  undo.add(() => hcl.close());
+  const events = new EventBroker({
+    store,
+    clock,
+    options: {
+      bufferedEvents: config.http.event_buffer_size,
+      bufferedBytes: config.http.event_buffer_bytes,
+      maxSubscribers: config.http.max_event_streams,
+    },
   });
 
   let ready: () => void = () => {};
@@ -143,6 +164,9 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   const api = createApi({
     store,
     jobs,
+    namespaces: jobs.namespaces,
+    specs: { validate: (job) => validator.validate(job), parse: (text, variables) => hcl.parse(text, variables) },
+    events,
     allocs,
     exec,
     fs: createFsRouter({ files, log }),
@@ -165,6 +189,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   undo.add(() => api.close());
   // First, so that the clients are told why before their connections go.
   undo.add(() => exec.close());
+  undo.add(() => events.close());
 
   const { pid, cgroups } = await shim.start();
   log.info({ shimPid: pid, cgroups }, cgroups.startsWith("none") ? "tasks run without limits: there are no cgroups" : "shim is there");

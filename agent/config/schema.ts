@@ -38,6 +38,13 @@ export const configSchema = z.strictObject(
       max_blocking_queries: whole({ min: 1, max: 1_000_000 }, 10_000, "Queries that wait for a change at the same time."),
       max_exec_sessions: whole({ min: 0, max: 100_000 }, 512, "Exec sessions at the same time."),
       max_log_followers: whole({ min: 0, max: 100_000 }, 1000, "Log and file streams that follow at the same time."),
+      max_event_streams: whole({ min: 0, max: 100_000 }, 100, "Event streams at the same time."),
+      event_buffer_size: whole(
+        { min: 1, max: 1_000_000 },
+        1000,
+        "Latest events that are kept for event streams that begin in the past or lag behind.",
+      ),
+      event_buffer_bytes: whole({ min: 1 << 16, max: 1 << 30 }, 16 << 20, "How much memory these events may take, in bytes, about."),
     }),
     client: group("How tasks run on this host.", {
       max_kill_timeout: duration({ min: "0s", max: "24h" }, "30s", "The longest kill_timeout that a task can ask for."),
@@ -84,6 +91,7 @@ export const configSchema = z.strictObject(
     }),
     retention: group("How much of the past is kept.", {
       terminal_allocations: whole({ min: 0, max: 10_000_000 }, 2000, "Ended allocations; the oldest are removed with their directories."),
+      dead_jobs: whole({ min: 0, max: 1_000_000 }, 2000, "Jobs that are over and of which no allocation is left."),
       terminal_evaluations: whole({ min: 0, max: 10_000_000 }, 5000, "Ended evaluations."),
       deployments: whole({ min: 1, max: 1000 }, 10, "Ended deployments of each job."),
       job_versions: whole({ min: 1, max: 1000 }, 6, "Versions of each job, the current one included."),

@@ -12,6 +12,7 @@ import type { Usage } from "../model/fit.js";
 import type { Job } from "../model/job.js";
 import { isOpen, jobStatus } from "../model/job-status.js";
 import type { Node } from "../model/node.js";
+import { placeable } from "../model/parent-job.js";
 import { type PlacementSources, placeGroup } from "../model/placement.js";
 import { type Decision, type GroupUpdates, type Placement, reconcile } from "../model/reconcile.js";
 import { SECOND, type UnixNano } from "../model/units.js";
@@ -59,7 +60,7 @@ const NO_TRANSITION: DesiredTransition = {
 export function planJob(input: PlanInput): Plan {
   const { job, now, cause } = input;
   const active = input.deployments.find((d) => job !== undefined && d.JobVersion === job.Version && d.JobCreateIndex === job.CreateIndex);
-  const decision = reconcile({ job, allocs: input.allocs, deployment: active, now });
+  const decision = reconcile({ job: job && placeable(job), allocs: input.allocs, deployment: active, now });
 
   const given = typeof cause === "string" ? null : cause;
   const evaluation = given ?? newEvaluation(input.sources.newId(), evalSubject(input), cause as EvaluationTrigger, now);

@@ -12,7 +12,8 @@ export type EvaluationTrigger =
   | "deployment-watcher"
   | "max-plan-attempts"
   | "queued-allocs"
-  | "node-update";
+  | "node-update"
+  | "periodic-job";
 
 export interface Evaluation {
   readonly ID: string;

@@ -2,6 +2,7 @@ import { FieldReader, noneTwice, readText } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
 import type { EphemeralDisk, Job, JobType, MigrateStrategy, ReschedulePolicy, Task, TaskGroup, UpdateStrategy } from "./job.js";
 import { readNetworks } from "./network-intake.js";
+import { readParameterized, readPeriodic } from "./parent-intake.js";
 import {
   defaultReschedulePolicy,
   defaultRestartPolicy,
@@ -28,9 +29,7 @@ const emptyJob = {
   Dispatched: false,
   Multiregion: null,
   NomadTokenID: "",
-  ParameterizedJob: null,
   Payload: null,
-  Periodic: null,
   Spreads: null,
   UI: null,
   VaultNamespace: "",
@@ -51,7 +50,7 @@ const emptyGroup = {
 };
 
 const shapes = {
-  job: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Multiregion", "ParameterizedJob", "Periodic", "UI", "VersionTag"] },
+  job: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Multiregion", "UI", "VersionTag"] },
   group: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Consul", "Disconnect", "Scaling", "Volumes"] },
 };
 
@@ -102,6 +101,8 @@ export function jobFromApi(input: unknown, path = "Job"): Job {
     Meta: from.texts("Meta"),
     TaskGroups,
     Update: jobUpdate(update, Type),
+    Periodic: readPeriodic(from, Type),
+    ParameterizedJob: readParameterized(from, Type),
     ParentID: from.text("ParentID"),
     // What follows is the registry's to say, whatever the caller wrote.
     Stop: false,
@@ -231,6 +232,8 @@ const known = [
   "Meta",
   "TaskGroups",
   "Update",
+  "Periodic",
+  "ParameterizedJob",
   "Reschedule",
   "Migrate",
   "ParentID",

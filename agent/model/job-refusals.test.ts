@@ -181,6 +181,37 @@ describe("refusals name the field, what was given and what is accepted", () => {
       ofTask({ Services: [{ Checks: [{ Interval: 1 }] }] }),
       "Job.TaskGroups[0].Tasks[0].Services[0].Checks[0].Interval: got 1, want a duration of 1000000000 ns or more",
     ],
+    [ofGroup({}, { Periodic: { Spec: "* * * * *" } }), 'Job.Type: got "service", want batch or sysbatch for a job with Periodic'],
+    [ofGroup({}, { Type: "batch", Periodic: {} }), "Job.Periodic.Spec: got nothing, want a cron expression, here or in Specs"],
+    [
+      ofGroup({}, { Type: "batch", Periodic: { Spec: "* * * * *", Specs: ["* * * * *"] } }),
+      'Job.Periodic.Specs: got ["* * * * *"], want either Spec or Specs',
+    ],
+    [
+      ofGroup({}, { Type: "batch", Periodic: { Specs: ["* * * * *", "* * *"] } }),
+      'Job.Periodic.Specs[1]: got "* * *", want a cron expression: got 3 fields, want 5 to 7',
+    ],
+    [
+      ofGroup({}, { Type: "batch", Periodic: { Spec: "* * * * *", TimeZone: "Mars/Olympus" } }),
+      'Job.Periodic.TimeZone: got "Mars/Olympus", want the name of a time zone, such as Europe/Berlin: time zone "Mars/Olympus" is not known',
+    ],
+    [ofGroup({}, { Type: "batch", Periodic: { Spec: "* * * * *", SpecType: "at" } }), 'Job.Periodic.SpecType: got "at", want one of cron'],
+    [
+      ofGroup({}, { Type: "system", ParameterizedJob: {} }),
+      'Job.Type: got "system", want batch or sysbatch for a job with ParameterizedJob',
+    ],
+    [
+      ofGroup({}, { Type: "batch", ParameterizedJob: { Payload: "maybe" } }),
+      'Job.ParameterizedJob.Payload: got "maybe", want one of optional, required, forbidden',
+    ],
+    [
+      ofGroup({}, { Type: "batch", ParameterizedJob: { MetaRequired: ["a"], MetaOptional: ["b", "a"] } }),
+      'Job.ParameterizedJob.MetaOptional: got "a", want keys that are not in MetaRequired',
+    ],
+    ...["../x", "a/../b", "/", ".", "a/"].map((File): [Members, string] => [
+      ofTask({ DispatchPayload: { File } }),
+      `Job.TaskGroups[0].Tasks[0].DispatchPayload.File: got "${File}", want the path of a file below the task's local directory`,
+    ]),
   ])("%j", (input, message) => expect(refusal(input)).toBe(message));
 
   test.each(["a/b", ".", "..", "alloc", "__proto__", "constructor", "x".repeat(129), "ü".repeat(65)])(

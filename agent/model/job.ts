@@ -19,6 +19,12 @@ export interface Job {
   readonly Meta: Readonly<Record<string, string>> | null;
   readonly TaskGroups: readonly TaskGroup[];
   readonly ParentID: string;
+  /** Read with periodicOf, parameterizedOf and dispatchedWith. */
+  readonly Periodic?: unknown;
+  readonly ParameterizedJob?: unknown;
+  readonly Dispatched?: unknown;
+  /** What a dispatch carried, in base64. */
+  readonly Payload?: unknown;
   readonly Stop: boolean;
   readonly Status: JobStatus;
   readonly StatusDescription: string;

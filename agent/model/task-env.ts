@@ -3,6 +3,7 @@ import { interpolateText, nodeLookup, taskLookup } from "./interpolate.js";
 import type { Task, TaskGroup } from "./job.js";
 import { nameIndex } from "./names.js";
 import type { Node } from "./node.js";
+import { dispatchedWith } from "./parent-job.js";
 
 export type Env = Record<string, string>;
 
@@ -128,7 +129,9 @@ function metaVariables(input: TaskEnvInput): Env {
   const { alloc, group, task, node } = input;
   const lookup = nodeLookup(node, regionOf(input));
   const env: Env = {};
-  for (const [key, value] of Object.entries({ ...alloc.Job.Meta, ...group.Meta, ...task.Meta })) {
+  // Optional meta that a dispatch did not give is there, and empty.
+  const optional = Object.fromEntries((dispatchedWith(alloc.Job)?.MetaOptional ?? []).map((key) => [key, ""]));
+  for (const [key, value] of Object.entries({ ...optional, ...alloc.Job.Meta, ...group.Meta, ...task.Meta })) {
     const text = interpolateText(value, lookup);
     env[`NOMAD_META_${key.toUpperCase()}`] = text;
     env[`NOMAD_META_${key}`] = text;

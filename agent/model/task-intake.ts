@@ -2,6 +2,7 @@ import { FieldReader } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
 import type { LogConfig, Resources, RestartPolicy, Task, TaskLifecycle } from "./job.js";
 import { readNetworks } from "./network-intake.js";
+import { readDispatchPayload } from "./parent-intake.js";
 import { readRestartPolicy } from "./policy-intake.js";
 import { noResources } from "./resources.js";
 import { type ServiceOwner, serviceReader } from "./service-intake.js";
@@ -18,7 +19,6 @@ const empty = {
   CSIPluginConfig: null,
   Constraints: null,
   Consul: null,
-  DispatchPayload: null,
   Identities: null,
   Kind: "",
   ScalingPolicies: null,
@@ -44,7 +44,7 @@ const emptyIdentity = {
 
 const shapes = {
   lists: ["Actions", "Affinities", "Artifacts", "Constraints", "Identities", "ScalingPolicies", "Secrets", "Templates", "VolumeMounts"],
-  objects: ["CSIPluginConfig", "Consul", "DispatchPayload", "Schedule", "Vault"],
+  objects: ["CSIPluginConfig", "Consul", "Schedule", "Vault"],
 };
 
 /** What a task has of its group. */
@@ -71,6 +71,7 @@ export function readTask(value: unknown, path: string, { restart, ...group }: Ta
     LogConfig: readLogConfig(from.raw("LogConfig") ?? {}, from.at("LogConfig")),
     Lifecycle: from.object("Lifecycle", readLifecycle),
     Leader: from.flag("Leader"),
+    DispatchPayload: from.object("DispatchPayload", readDispatchPayload),
     KillTimeout: from.duration("KillTimeout", 5 * SECOND),
     KillSignal: readSignal(from),
     ShutdownDelay: from.duration("ShutdownDelay", 0),
@@ -153,6 +154,7 @@ const known = [
   "LogConfig",
   "Lifecycle",
   "Leader",
+  "DispatchPayload",
   "KillTimeout",
   "KillSignal",
   "ShutdownDelay",

@@ -3,6 +3,7 @@ import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import { parseJson } from "../model/json.js";
+import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import type { TaskState } from "../model/task-state.js";
 import { jobKey } from "./effect.js";
@@ -26,6 +27,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
       evals: indexOf("evals"),
       deployments: indexOf("deployments"),
       nodes: indexOf("nodes"),
+      namespaces: indexOf("namespaces"),
     },
     allocs: decodeAllocs(rows, jobCopies).sort(byCreation),
     jobVersions,
@@ -33,6 +35,8 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
     evals: rows.evals.map(decodeEval).sort(byCreation),
     deployments: rows.deployments.map(decodeDeployment).sort(byCreation),
     node: rows.node === undefined ? undefined : decodeNode(rows.node),
+    namespaces: decodeNamespaces(rows.namespaces),
+    launches: new Map(rows.launches.map(({ namespace, id, launch }) => [jobKey(namespace, id), Number(launch)])),
     tombstones: rows.tombstones,
     handles: grouped(
       rows.taskHandles,
@@ -138,6 +142,12 @@ function decodeDeployment(body: string): Deployment {
     CreateTime: time(deployment.CreateTime),
     ModifyTime: time(deployment.ModifyTime),
   };
+}
+
+/** The default one is on disk only when somebody has changed it. */
+function decodeNamespaces(bodies: readonly string[]): readonly Namespace[] {
+  const stored = bodies.map((body) => parseJson(body) as Namespace);
+  return stored.some(({ Name }) => Name === defaultNamespace.Name) ? stored : [defaultNamespace, ...stored];
 }
 
 function decodeNode(body: string): Node {

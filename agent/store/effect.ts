@@ -2,6 +2,7 @@ import type { Allocation } from "../model/allocation.js";
 import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
+import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import type { NewTaskEvent, StoredHandle, TableName } from "./state-store.js";
 
@@ -23,6 +24,10 @@ export type Effect =
       readonly dropped: readonly number[];
     }
   | { readonly kind: "job-delete"; readonly namespace: string; readonly id: string }
+  | { readonly kind: "job-version"; readonly job: Job; readonly isCurrent: boolean; readonly versions: readonly Job[] }
+  | { readonly kind: "periodic-launch"; readonly namespace: string; readonly id: string; readonly launch: number }
+  | { readonly kind: "namespace"; readonly namespace: Namespace }
+  | { readonly kind: "namespace-delete"; readonly name: string }
   | { readonly kind: "eval"; readonly eval: Evaluation }
   | { readonly kind: "eval-delete"; readonly id: string }
   | { readonly kind: "deployment"; readonly deployment: Deployment }
@@ -52,7 +57,11 @@ export function tableOf(effect: Effect): TableName | undefined {
       return "allocs";
     case "job":
     case "job-delete":
+    case "job-version":
       return "jobs";
+    case "namespace":
+    case "namespace-delete":
+      return "namespaces";
     case "eval":
     case "eval-delete":
       return "evals";
@@ -72,7 +81,12 @@ export function watchKeyOf(effect: Effect): string | undefined {
     case "alloc":
     case "alloc-delete":
       return `alloc:${effect.alloc.ID}`;
+    case "namespace":
+      return `namespace:${effect.namespace.Name}`;
+    case "namespace-delete":
+      return `namespace:${effect.name}`;
     case "job":
+    case "job-version":
       return `job:${jobKey(effect.job.Namespace, effect.job.ID)}`;
     case "job-delete":
       return `job:${jobKey(effect.namespace, effect.id)}`;

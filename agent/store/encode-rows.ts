@@ -68,6 +68,18 @@ class BatchEncoder {
       case "job-delete":
         this.#add("dropJob", effect.namespace, effect.id);
         return;
+      case "job-version":
+        this.#add("putJobVersion", effect.job.Namespace, effect.job.ID, effect.job.Version, encodeJson(effect.job));
+        return;
+      case "periodic-launch":
+        this.#add("putPeriodicLaunch", effect.namespace, effect.id, effect.launch);
+        return;
+      case "namespace":
+        this.#add("putNamespace", effect.namespace.Name, encodeJson(effect.namespace));
+        return;
+      case "namespace-delete":
+        this.#add("dropNamespace", effect.name);
+        return;
       case "eval":
         this.#eval(effect.eval);
         return;

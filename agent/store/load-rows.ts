@@ -19,6 +19,8 @@ export function loadRows(db: Database): StateRows {
     tombstones: column("SELECT alloc_id FROM tombstones ORDER BY seq"),
     evals: all("SELECT create_time, modify_time, body FROM evals"),
     deployments: column("SELECT body FROM deployments"),
+    namespaces: column("SELECT body FROM namespaces ORDER BY name"),
+    launches: all("SELECT namespace, id, launch FROM periodic_launches"),
     node: column("SELECT body FROM node")[0],
   };
 }

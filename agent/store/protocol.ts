@@ -48,6 +48,8 @@ export interface StateRows {
   readonly evals: readonly EvalRow[];
   readonly deployments: readonly string[];
   readonly node: string | undefined;
+  readonly namespaces: readonly string[];
+  readonly launches: readonly { readonly namespace: string; readonly id: string; readonly launch: bigint }[];
 }
 
 export interface AllocRow {

@@ -3,6 +3,7 @@ import type { Allocation, AllocDeploymentStatus } from "../model/allocation.js";
 import type { UnixNano } from "../model/units.js";
 import type { Effect } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
+import { checkNamespaces, namespaceEffects, stableEffects } from "./namespace-stamping.js";
 import type { Change, ObservedPatch } from "./state-store.js";
 import { isCompleted, type Tables } from "./tables.js";
 
@@ -22,6 +23,13 @@ export function effectsOf(change: Change, tables: Tables, stamp: Stamp, limits: 
       return jobEffects(change, tables, stamp, limits);
     case "job-delete":
       return tables.jobVersions(change.namespace, change.id).length > 0 ? [change] : [];
+    case "job-stable":
+      return stableEffects(change, tables, stamp.index);
+    case "periodic-launch":
+      return tables.jobVersions(change.namespace, change.id).length > 0 ? [change] : [];
+    case "namespace":
+    case "namespace-delete":
+      return namespaceEffects(change, tables, stamp.index);
     case "eval":
       return evalEffects(change, tables, stamp, limits);
     case "eval-delete":
@@ -67,9 +75,10 @@ export function effectsOf(change: Change, tables: Tables, stamp: Stamp, limits: 
 /**
  * Refuses what can not be applied, before anything of the commit is.
  *
- * @throws AllocdError `conflict` for an allocation that is there already or was removed.
+ * @throws AllocdError `conflict` for an allocation that is there already or was removed, and as checkNamespaces does.
  */
 export function checkCreations(changes: readonly Change[], tables: Tables): void {
+  checkNamespaces(changes, tables);
   const created = new Set<string>();
   for (const change of changes) {
     if (change.kind !== "alloc-create") continue;

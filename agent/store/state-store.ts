@@ -2,6 +2,7 @@ import type { Allocation, AllocDeploymentStatus, AllocNetworkStatus, ClientStatu
 import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
+import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
 
@@ -19,14 +20,15 @@ export interface StateStore extends StateReader {
    * A change of an allocation, evaluation or other object that is no longer there comes to nothing.
    *
    * @throws AllocdError `degraded` when the disk refuses the write, or too much waits for it, and the commit is `refusable`;
-   *   all others wait and are written in order. `conflict` for the creation of an allocation that is there or was removed.
+   *   all others wait and are written in order. `conflict` for the creation of an allocation that is there or was removed, and
+   *   for the end of a namespace that has jobs; `invalid` for a new job of a namespace that is not there.
    */
   commit(changes: readonly Change[], options?: { readonly refusable?: boolean }): Promise<number>;
   /** Commits what is queued, checkpoints, closes and gives up the lock. */
   close(): Promise<void>;
 }
 
-export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes";
+export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces";
 
 /** What the scheduler and the API read. Every object is an immutable snapshot. */
 export interface StateReader {
@@ -48,6 +50,13 @@ export interface StateReader {
   jobs(): readonly Job[];
   /** The kept versions, newest first. */
   jobVersions(namespace: string, id: string): readonly Job[];
+  /** The jobs that were launched by a periodic or parameterized one. */
+  childrenOfJob(namespace: string, id: string): readonly Job[];
+  /** The second up to which a periodic job's times were seen to, as Unix time. */
+  periodicLaunch(namespace: string, id: string): number | undefined;
+  namespace(name: string): Namespace | undefined;
+  /** By name. */
+  namespaces(): readonly Namespace[];
   eval(id: string): Evaluation | undefined;
   evals(): readonly Evaluation[];
   evalsOfJob(namespace: string, jobId: string): readonly Evaluation[];
@@ -73,7 +82,7 @@ export interface StateReader {
 export interface StateWatch {
   /**
    * Calls `wake` once, after the next visible change of any of the keys; then the subscription is over.
-   * Keys: a table name, or `alloc:<id>`, `job:<namespace>/<id>`, `eval:<id>`, `deployment:<id>`.
+   * Keys: a table name, or `alloc:<id>`, `job:<namespace>/<id>`, `eval:<id>`, `deployment:<id>`, `namespace:<name>`.
    *
    * @returns a function that ends the subscription.
    */
@@ -89,6 +98,12 @@ export type Change =
       readonly spec: boolean;
     }
   | { readonly kind: "job-delete"; readonly namespace: string; readonly id: string }
+  /** Marks one kept version, which need not be the current one. */
+  | { readonly kind: "job-stable"; readonly namespace: string; readonly id: string; readonly version: number; readonly stable: boolean }
+  /** `launch` is in Unix seconds. Of a job that is there, or comes before it in the same commit. */
+  | { readonly kind: "periodic-launch"; readonly namespace: string; readonly id: string; readonly launch: number }
+  | { readonly kind: "namespace"; readonly namespace: Namespace }
+  | { readonly kind: "namespace-delete"; readonly name: string }
   | { readonly kind: "eval"; readonly eval: Evaluation }
   | { readonly kind: "eval-delete"; readonly id: string }
   | { readonly kind: "deployment"; readonly deployment: Deployment }

@@ -10,6 +10,10 @@ export const statements = {
   putJobVersion: `INSERT INTO job_versions (namespace, id, version, body) VALUES (?, ?, ?, ?)
     ON CONFLICT (namespace, id, version) DO UPDATE SET body = excluded.body`,
   dropJobVersion: "DELETE FROM job_versions WHERE namespace = ? AND id = ? AND version = ?",
+  putPeriodicLaunch: `INSERT INTO periodic_launches (namespace, id, launch) VALUES (?, ?, ?)
+    ON CONFLICT (namespace, id) DO UPDATE SET launch = excluded.launch`,
+  putNamespace: "INSERT INTO namespaces (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+  dropNamespace: "DELETE FROM namespaces WHERE name = ?",
   putJobCopy: "INSERT INTO job_copies (digest, body) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
   dropUnusedJobCopy: "DELETE FROM job_copies WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM allocs WHERE job_digest = job_copies.digest)",
 

@@ -4,6 +4,7 @@ import type { Allocation } from "../model/allocation.js";
 import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
+import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import { CommitQueue, type CommitQueueDeps } from "./commit-queue.js";
 import { type Effect, jobKey, tableOf, watchKeyOf } from "./effect.js";
@@ -96,6 +97,22 @@ export abstract class TableStore implements StateStore {
 
   jobVersions(namespace: string, id: string): readonly Job[] {
     return this.#tables.jobVersions(namespace, id);
+  }
+
+  childrenOfJob(namespace: string, id: string): readonly Job[] {
+    return id === "" ? [] : this.#tables.jobs.listOf("parent", jobKey(namespace, id));
+  }
+
+  periodicLaunch(namespace: string, id: string): number | undefined {
+    return this.#tables.launches.get(jobKey(namespace, id));
+  }
+
+  namespace(name: string): Namespace | undefined {
+    return this.#tables.namespaces.get(name);
+  }
+
+  namespaces(): readonly Namespace[] {
+    return this.#tables.namespacesByName();
   }
 
   eval(id: string): Evaluation | undefined {

@@ -2,6 +2,7 @@ import type { Allocation } from "../model/allocation.js";
 import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
+import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import { type Effect, jobKey, tableOf } from "./effect.js";
 import { GroupedMap } from "./ordered-map.js";
@@ -18,6 +19,10 @@ export interface TablesSnapshot {
   readonly evals: readonly Evaluation[];
   readonly deployments: readonly Deployment[];
   readonly node: Node | undefined;
+  /** By name. */
+  readonly namespaces: readonly Namespace[];
+  /** By job key, in Unix seconds. */
+  readonly launches: ReadonlyMap<string, number>;
   /** Oldest first. */
   readonly tombstones: readonly string[];
   /** By allocation, then by task. */
@@ -29,13 +34,22 @@ export const FIRST_INDEX = 1;
 
 export const emptySnapshot = (): TablesSnapshot => ({
   index: FIRST_INDEX,
-  tableIndexes: { allocs: FIRST_INDEX, jobs: FIRST_INDEX, evals: FIRST_INDEX, deployments: FIRST_INDEX, nodes: FIRST_INDEX },
+  tableIndexes: {
+    allocs: FIRST_INDEX,
+    jobs: FIRST_INDEX,
+    evals: FIRST_INDEX,
+    deployments: FIRST_INDEX,
+    nodes: FIRST_INDEX,
+    namespaces: FIRST_INDEX,
+  },
   allocs: [],
   jobVersions: new Map(),
   jobs: [],
   evals: [],
   deployments: [],
   node: undefined,
+  namespaces: [defaultNamespace],
+  launches: new Map(),
   tombstones: [],
   handles: new Map(),
 });
@@ -50,9 +64,13 @@ export class Tables {
   #index: number;
   readonly #tableIndexes: Record<TableName, number>;
   readonly allocs = new GroupedMap<Allocation, "job" | "eval">((a) => a.ID, { job: ofJob, eval: (a) => a.EvalID });
-  readonly jobs = new GroupedMap<Job, never>((job) => jobKey(job.Namespace, job.ID), {});
+  readonly jobs = new GroupedMap<Job, "parent">((job) => jobKey(job.Namespace, job.ID), {
+    parent: (job) => jobKey(job.Namespace, job.ParentID),
+  });
   readonly evals = new GroupedMap<Evaluation, "job">((e) => e.ID, { job: ofJob });
   readonly deployments = new GroupedMap<Deployment, "job">((d) => d.ID, { job: ofJob });
+  readonly namespaces: Map<string, Namespace>;
+  readonly launches: Map<string, number>;
   readonly #jobVersions: Map<string, readonly Job[]>;
   readonly #tombstones: Set<string>;
   readonly #handles = new Map<string, Map<string, StoredHandle>>();
@@ -69,6 +87,8 @@ export class Tables {
     for (const [allocId, tasks] of from.handles) this.#handles.set(allocId, new Map(tasks));
     this.#jobVersions = new Map(from.jobVersions);
     this.#tombstones = new Set(from.tombstones);
+    this.namespaces = new Map(from.namespaces.map((namespace) => [namespace.Name, namespace]));
+    this.launches = new Map(from.launches);
     this.#node = from.node;
   }
 
@@ -96,6 +116,10 @@ export class Tables {
     return this.#jobVersions.get(jobKey(namespace, id)) ?? [];
   }
 
+  namespacesByName(): readonly Namespace[] {
+    return [...this.namespaces.values()].sort((a, b) => (a.Name < b.Name ? -1 : 1));
+  }
+
   handle(allocId: string, task: string): StoredHandle | undefined {
     return this.#handles.get(allocId)?.get(task);
   }
@@ -110,6 +134,8 @@ export class Tables {
       evals: this.evals.list(),
       deployments: this.deployments.list(),
       node: this.#node,
+      namespaces: this.namespacesByName(),
+      launches: new Map(this.launches),
       tombstones: [...this.#tombstones],
       handles: new Map([...this.#handles].map(([allocId, tasks]) => [allocId, new Map(tasks)])),
     };
@@ -143,7 +169,21 @@ export class Tables {
         return;
       case "job-delete":
         this.#jobVersions.delete(jobKey(effect.namespace, effect.id));
+        this.launches.delete(jobKey(effect.namespace, effect.id));
         this.jobs.delete(jobKey(effect.namespace, effect.id));
+        return;
+      case "job-version":
+        this.#jobVersions.set(jobKey(effect.job.Namespace, effect.job.ID), effect.versions);
+        if (effect.isCurrent) this.jobs.set(effect.job);
+        return;
+      case "periodic-launch":
+        this.launches.set(jobKey(effect.namespace, effect.id), effect.launch);
+        return;
+      case "namespace":
+        this.namespaces.set(effect.namespace.Name, effect.namespace);
+        return;
+      case "namespace-delete":
+        this.namespaces.delete(effect.name);
         return;
       case "eval":
         this.#putEval(effect.eval);

@@ -8,25 +8,39 @@ import { allocationsRoutes } from "./allocations.js";
 import { clientAllocationRoutes } from "./client-allocation.js";
 import { deploymentsRoutes } from "./deployments.js";
 import { evaluationsRoutes } from "./evaluations.js";
+import { eventsRoutes } from "./events.js";
 import { jobRoutes } from "./job.js";
+import { jobLaunchesRoutes } from "./job-launches.js";
+import { jobSpecsRoutes } from "./job-specs.js";
+import { jobVersionsRoutes } from "./job-versions.js";
 import { jobsRoutes } from "./jobs.js";
+import { namespacesRoutes } from "./namespaces.js";
 import { nodesRoutes } from "./nodes.js";
+import { searchRoutes } from "./search.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
 
-type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "allocs" | "agent" | "stats"> & { readonly options: ApiOptions };
+type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "agent" | "stats"> & {
+  readonly options: ApiOptions;
+};
 
 /** Every endpoint. */
 export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...allocationsRoutes(deps),
   ...allocationRoutes(deps),
   ...clientAllocationRoutes(deps),
+  ...jobSpecsRoutes(deps),
   ...jobsRoutes(deps),
   ...jobRoutes(deps),
+  ...jobVersionsRoutes(deps),
+  ...jobLaunchesRoutes(deps),
   ...evaluationsRoutes(deps),
   ...deploymentsRoutes(deps),
   ...nodesRoutes(deps),
   ...agentRoutes(deps),
+  ...namespacesRoutes(deps),
+  ...searchRoutes(deps),
+  ...eventsRoutes(deps),
   ...systemRoutes(deps),
   ...statsRoutes(deps),
   ...nothingBelow("/v1/allocation/*rest", "/v1/client/allocation/*rest"),

@@ -4,10 +4,12 @@ import pino from "pino";
 import { AllocStats } from "../../agent/allocs/alloc-stats.js";
 import { SystemClock } from "../../agent/clock.js";
 import { AllocdError } from "../../agent/errors.js";
+import { EventBroker } from "../../agent/events/event-broker.js";
+import { JobValidator } from "../../agent/jobs/job-validator.js";
 import { HostStatsReader } from "../../agent/node/host-stats.js";
 import { MemoryStore } from "../../agent/store/memory-store.js";
 import type { Change } from "../../agent/store/state-store.js";
-import type { AllocCommands, ApiDeps, JobCommands } from "../deps.js";
+import type { AllocCommands, ApiDeps, JobCommands, NamespaceCommands } from "../deps.js";
 import { type Api, createApi } from "../server.js";
 import { HttpClient } from "./http-client.js";
 
@@ -37,10 +39,20 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Fixtur
     }),
   );
   const store = new MemoryStore({ clock, log });
+  const events = new EventBroker({ store, clock, options: { bufferedEvents: 100, bufferedBytes: 1 << 24, maxSubscribers: 2 } });
   const calls: unknown[][] = [];
   const api = createApi({
     store,
     jobs: notedJobs(calls),
+    namespaces: notedNamespaces(calls),
+    specs: {
+      validate: (job) => new JobValidator({ store, drivers: new Map() }).validate(job),
+      parse: async (...args) => {
+        calls.push(["parse", ...args]);
+        return { ID: "web", Name: "web", TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "raw_exec" }] }] };
+      },
+    },
+    events,
     allocs: notedAllocs(calls),
     agent: { version: "1.2.3", dataDir: "/var/lib/allocd" },
     stats: {
@@ -60,6 +72,7 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Fixtur
     logged,
     commit: (...changes) => store.commit(changes),
     close: async () => {
+      events.close();
       await api.close();
       await store.close();
     },
@@ -78,6 +91,25 @@ function notedJobs(calls: unknown[][]): JobCommands {
       if (args[1] === "unknown") throw new AllocdError("not-found", "job not found");
       return result;
     },
+    revert: async (...args) => {
+      calls.push(["revert", ...args]);
+      return { ...result, Warnings: "" };
+    },
+    setStable: async (...args) => {
+      calls.push(["setStable", ...args]);
+      return { Index: 8 };
+    },
+    dispatch: async (...args) => {
+      calls.push(["dispatch", ...args]);
+      return { ...result, DispatchedJobID: "web/dispatch-1-00000000", JobCreateIndex: 7 };
+    },
+    forcePeriodic: async (...args) => {
+      calls.push(["forcePeriodic", ...args]);
+      return result;
+    },
+    collectGarbage: async () => {
+      calls.push(["collectGarbage"]);
+    },
     stopAlloc: async (...args) => {
       calls.push(["stopAlloc", ...args]);
       return result;
@@ -89,6 +121,19 @@ function notedJobs(calls: unknown[][]): JobCommands {
     deleteAllocation: async (...args) => {
       calls.push(["deleteAllocation", ...args]);
       return { Index: 10 };
+    },
+  };
+}
+
+function notedNamespaces(calls: unknown[][]): NamespaceCommands {
+  return {
+    put: async (...args) => {
+      calls.push(["putNamespace", ...args]);
+      return { Index: 11 };
+    },
+    delete: async (...args) => {
+      calls.push(["deleteNamespace", ...args]);
+      return { Index: 12 };
     },
   };
 }

@@ -16,6 +16,8 @@ const opened: Opened = {
     evals: [],
     deployments: [],
     node: undefined,
+    namespaces: [],
+    launches: [],
   },
   restored: false,
   unclean: false,

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { DesiredAllocation } from "../../model/allocation.js";
 import { MAX_TASK_EVENTS, type TaskState } from "../../model/task-state.js";
 import type { Change, StateReader } from "../state-store.js";
-import { aDeployment, aJob, aNode, anAlloc, anEval, aTaskEvent, aTaskState } from "./samples.js";
+import { aDeployment, aJob, aNamespace, aNode, anAlloc, anEval, aTaskEvent, aTaskState } from "./samples.js";
 
 /** A change as the agent's parts make it, of few objects so that changes meet. */
 export interface RandomChange {
@@ -129,6 +129,12 @@ export const randomChange: fc.Arbitrary<RandomChange> = fc.oneof(
   { weight: 2, arbitrary: removal },
   { weight: 4, arbitrary: fc.tuple(job, fc.boolean()).map(([of, spec]) => fixed({ kind: "job", job: of, spec })) },
   jobId.map((id) => fixed({ kind: "job-delete", namespace: "default", id })),
+  fc.tuple(jobId, fc.nat()).map(([id, launch]) => fixed({ kind: "periodic-launch", namespace: "default", id, launch })),
+  fc
+    .tuple(jobId, version, fc.boolean())
+    .map(([id, of, stable]) => fixed({ kind: "job-stable", namespace: "default", id, version: of, stable })),
+  fc.tuple(name, fc.string()).map(([Name, Description]) => fixed({ kind: "namespace", namespace: aNamespace({ Name, Description }) })),
+  name.map((of) => fixed({ kind: "namespace-delete", name: of })),
   { weight: 2, arbitrary: evaluation.map((of) => fixed({ kind: "eval", eval: of })) },
   evaluation.map(({ ID }) => fixed({ kind: "eval-delete", id: ID })),
   deployment.map((of) => fixed({ kind: "deployment", deployment: of })),

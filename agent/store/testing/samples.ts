@@ -2,6 +2,7 @@ import type { DesiredAllocation } from "../../model/allocation.js";
 import type { Deployment } from "../../model/deployment.js";
 import type { Evaluation } from "../../model/evaluation.js";
 import type { Job } from "../../model/job.js";
+import type { Namespace } from "../../model/namespace.js";
 import type { Node } from "../../model/node.js";
 import { blankTaskEvent, type TaskEvent, type TaskState } from "../../model/task-state.js";
 import type { Change, NewTaskEvent } from "../state-store.js";
@@ -29,6 +30,17 @@ export const aJob = (members: Partial<Job> = {}): Job => ({
   CreateIndex: 0,
   ModifyIndex: 0,
   JobModifyIndex: 0,
+  ...members,
+});
+
+export const aNamespace = (members: Partial<Namespace> = {}): Namespace => ({
+  Name: "web",
+  Description: "",
+  Meta: null,
+  Quota: "",
+  Capabilities: null,
+  CreateIndex: 0,
+  ModifyIndex: 0,
   ...members,
 });
 
