@@ -3,13 +3,14 @@ import type { Clock } from "../clock.js";
 import { AllocdError } from "../errors.js";
 import type { Logger } from "../log.js";
 import { type Allocation, type DesiredAllocation, isClientTerminal, isDesiredTerminal } from "../model/allocation.js";
+import { DESCRIPTION } from "../model/decision.js";
 import type { Job } from "../model/job.js";
 import { sameSpec } from "../model/job-diff.js";
 import type { Node } from "../model/node.js";
-import { DESCRIPTION } from "../model/reconcile.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { AllocIntake } from "./alloc-intake.js";
 import { newEvaluation } from "./evaluations.js";
+import { nextVersion } from "./job-version.js";
 import { Scheduler, type SchedulerOptions } from "./scheduler.js";
 
 export interface JobServiceDeps {
@@ -136,21 +137,7 @@ export class JobService {
   }
 
   #newVersion(job: Job, known: Job | undefined): Change {
-    return {
-      kind: "job",
-      spec: true,
-      job: {
-        ...job,
-        Version: known ? known.Version + 1 : 0,
-        Status: known?.Status === "running" ? "running" : "pending",
-        StatusDescription: "",
-        Stable: false,
-        SubmitTime: this.#clock.now(),
-        CreateIndex: known?.CreateIndex ?? 0,
-        ModifyIndex: known?.ModifyIndex ?? 0,
-        JobModifyIndex: known?.JobModifyIndex ?? 0,
-      },
-    };
+    return nextVersion(job, known, this.#clock.now());
   }
 
   /** Commits the changes with a new evaluation, and works on that. */

@@ -171,6 +171,8 @@ export class Scheduler {
     };
     const plan = planJob({
       ...recordsOf(store, key),
+      versions: store.jobVersions(key.namespace, key.id),
+      preemptible: [],
       namespace: key.namespace,
       jobId: key.id,
       cause,

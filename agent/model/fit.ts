@@ -2,7 +2,7 @@ import { type AllocatedResources, type Allocation, isClientTerminal } from "./al
 import type { Node } from "./node.js";
 
 /** What of an allocation bears on whether others fit beside it. */
-export type Occupant = Pick<Allocation, "ID" | "PreviousAllocation" | "AllocatedResources" | "ClientStatus">;
+export type Occupant = Pick<Allocation, "ID" | "PreviousAllocation" | "PreemptedAllocations" | "AllocatedResources" | "ClientStatus">;
 
 /** What one allocation needs of the host. */
 export interface Cost {
@@ -81,7 +81,8 @@ export class Usage {
     const live = [...occupants].filter((a) => !isClientTerminal(a));
     const costs = new Map(live.map((a) => [a.ID, costOf(a.AllocatedResources)]));
     const usage = new Usage();
-    for (const a of live) usage.add(a.ID, costs.get(a.ID) ?? NOTHING, costs.get(a.PreviousAllocation));
+    const known = (id: string): Cost => costs.get(id) ?? NOTHING;
+    for (const a of live) usage.add(a.ID, known(a.ID), together([a.PreviousAllocation, ...(a.PreemptedAllocations ?? [])].map(known)));
     return usage;
   }
 
@@ -98,6 +99,11 @@ export class Usage {
   /** What a live allocation needs; nothing for any other. */
   costOf(allocId: string): Cost | undefined {
     return this.#costs.get(allocId);
+  }
+
+  /** What several live allocations need together. */
+  costOfAll(allocIds: readonly string[]): Cost {
+    return together(allocIds.map((id) => this.#costs.get(id) ?? NOTHING));
   }
 
   /** Whose port it is. */
@@ -131,6 +137,19 @@ export class Usage {
     if (extra.disk > 0 && this.#disk + extra.disk > node.Resources.DiskMB - node.Reserved.DiskMB) return "disk";
     return null;
   }
+}
+
+function together(costs: readonly Cost[]): Cost {
+  const some = costs.filter((cost) => cost !== NOTHING);
+  if (some.length <= 1) return some[0] ?? NOTHING;
+  const sum = (of: (cost: Cost) => number): number => some.reduce((total, cost) => total + of(cost), 0);
+  return {
+    cpu: sum((cost) => cost.cpu),
+    memory: sum((cost) => cost.memory),
+    disk: sum((cost) => cost.disk),
+    cores: some.flatMap((cost) => cost.cores),
+    ports: some.flatMap((cost) => cost.ports),
+  };
 }
 
 const beyond = (cost: Cost, other: Cost): Cost =>

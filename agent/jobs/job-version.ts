@@ -1,0 +1,20 @@
+import type { Job } from "../model/job.js";
+import type { UnixNano } from "../model/units.js";
+import type { Change } from "../store/state-store.js";
+
+/** The job as the next version of the known one, or as the first. */
+export const nextVersion = (job: Job, known: Job | undefined, now: UnixNano): Change & { readonly kind: "job" } => ({
+  kind: "job",
+  spec: true,
+  job: {
+    ...job,
+    Version: known ? known.Version + 1 : 0,
+    Status: known?.Status === "running" ? "running" : "pending",
+    StatusDescription: "",
+    Stable: false,
+    SubmitTime: now,
+    CreateIndex: known?.CreateIndex ?? 0,
+    ModifyIndex: known?.ModifyIndex ?? 0,
+    JobModifyIndex: known?.JobModifyIndex ?? 0,
+  },
+});
