@@ -9,8 +9,14 @@ import { sameSpec } from "../model/job-diff.js";
 import type { Node } from "../model/node.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { AllocIntake } from "./alloc-intake.js";
+import { refuseWhenClosed } from "./closed.js";
+import { DeploymentService } from "./deployment-service.js";
+import { EvalRequests } from "./eval-requests.js";
 import { newEvaluation } from "./evaluations.js";
+import { JobEvaluator } from "./job-evaluator.js";
 import { nextVersion } from "./job-version.js";
+import { Rehearsal } from "./rehearsal.js";
+import { ScaleService } from "./scale-service.js";
 import { Scheduler, type SchedulerOptions } from "./scheduler.js";
 
 export interface JobServiceDeps {
@@ -52,12 +58,23 @@ export class JobService {
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
   readonly #intake: AllocIntake;
+  readonly #requests: EvalRequests;
+  readonly deployments: DeploymentService;
+  readonly scaling: ScaleService;
+  readonly evaluator: JobEvaluator;
+  readonly rehearsal: Rehearsal;
 
   constructor(deps: JobServiceDeps) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#scheduler = new Scheduler({ ...deps, options: { ...DEFAULTS, ...deps.options } });
     this.#intake = new AllocIntake({ store: deps.store, node: deps.node, scheduler: this.#scheduler });
+    const parts = { store: deps.store, clock: deps.clock, scheduler: this.#scheduler };
+    this.#requests = new EvalRequests(parts);
+    this.deployments = new DeploymentService({ ...parts, requests: this.#requests });
+    this.scaling = new ScaleService({ ...parts, requests: this.#requests });
+    this.evaluator = new JobEvaluator({ ...parts, requests: this.#requests });
+    this.rehearsal = new Rehearsal(parts);
   }
 
   async start(): Promise<void> {
@@ -81,6 +98,7 @@ export class JobService {
   async register(job: Job, { enforceIndex }: RegisterOptions = {}) {
     const key = { namespace: job.Namespace, id: job.ID };
     return this.#scheduler.exclusive(key, async () => {
+      refuseWhenClosed(this.#store);
       const known = this.#store.job(key.namespace, key.id);
       if (enforceIndex !== undefined) checkIndex(known, enforceIndex);
       const changes = known && sameSpec(known, job) ? [] : [this.#newVersion(job, known)];
@@ -148,12 +166,7 @@ export class JobService {
     changes: readonly Change[],
     options: { readonly noShutdownDelay?: boolean } = {},
   ) {
-    const EvalID = randomUUID();
-    const evaluation = newEvaluation(EvalID, job, trigger, this.#clock.now());
-    const Index = await this.#store.commit([...changes, { kind: "eval", eval: evaluation }], { refusable: true });
-    const JobModifyIndex = this.#store.job(key.namespace, key.id)?.JobModifyIndex ?? Index;
-    await this.#scheduler.evaluate(key, EvalID, options);
-    return { EvalID, EvalCreateIndex: Index, JobModifyIndex, Index };
+    return this.#requests.make(key, job, trigger, changes, options);
   }
 
   /** An evaluation of an allocation whose control plane decides what comes after it. */

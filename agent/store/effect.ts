@@ -3,6 +3,8 @@ import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Node } from "../model/node.js";
+import type { ScalingEvents } from "../model/scaling.js";
+import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { NewTaskEvent, StoredHandle, TableName } from "./state-store.js";
 
 /**
@@ -28,6 +30,8 @@ export type Effect =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "scaling-events"; readonly namespace: string; readonly id: string; readonly events: ScalingEvents }
+  | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }
   | { readonly kind: "task-handle"; readonly allocId: string; readonly task: string; readonly handle: StoredHandle | null };
 
 export interface AllocEffect {
@@ -52,6 +56,7 @@ export function tableOf(effect: Effect): TableName | undefined {
       return "allocs";
     case "job":
     case "job-delete":
+    case "scaling-events":
       return "jobs";
     case "eval":
     case "eval-delete":

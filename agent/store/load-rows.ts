@@ -20,6 +20,8 @@ export function loadRows(db: Database): StateRows {
     evals: all("SELECT create_time, modify_time, body FROM evals"),
     deployments: column("SELECT body FROM deployments"),
     node: column("SELECT body FROM node")[0],
+    scalingEvents: all("SELECT namespace, id, body FROM scaling_events"),
+    schedulerConfig: column("SELECT body FROM scheduler_config")[0],
   };
 }
 

@@ -1,5 +1,6 @@
 import type { OpenFailure } from "./errors.js";
 import type { StoreLimits } from "./limits.js";
+import type { ScalingEventsRow } from "./scheduling-rows.js";
 import type { HistoryQuery } from "./state-store.js";
 import type { Operation } from "./statements.js";
 
@@ -48,6 +49,8 @@ export interface StateRows {
   readonly evals: readonly EvalRow[];
   readonly deployments: readonly string[];
   readonly node: string | undefined;
+  readonly scalingEvents: readonly ScalingEventsRow[];
+  readonly schedulerConfig: string | undefined;
 }
 
 export interface AllocRow {

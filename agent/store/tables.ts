@@ -3,6 +3,8 @@ import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Node } from "../model/node.js";
+import type { ScalingEvents } from "../model/scaling.js";
+import type { SchedulerConfig } from "../model/scheduler-config.js";
 import { type Effect, jobKey, tableOf } from "./effect.js";
 import { GroupedMap } from "./ordered-map.js";
 import type { StoredHandle, TableName } from "./state-store.js";
@@ -18,6 +20,9 @@ export interface TablesSnapshot {
   readonly evals: readonly Evaluation[];
   readonly deployments: readonly Deployment[];
   readonly node: Node | undefined;
+  /** By job key. */
+  readonly scalingEvents: ReadonlyMap<string, ScalingEvents>;
+  readonly schedulerConfig: SchedulerConfig | undefined;
   /** Oldest first. */
   readonly tombstones: readonly string[];
   /** By allocation, then by task. */
@@ -36,6 +41,8 @@ export const emptySnapshot = (): TablesSnapshot => ({
   evals: [],
   deployments: [],
   node: undefined,
+  scalingEvents: new Map(),
+  schedulerConfig: undefined,
   tombstones: [],
   handles: new Map(),
 });
@@ -56,7 +63,9 @@ export class Tables {
   readonly #jobVersions: Map<string, readonly Job[]>;
   readonly #tombstones: Set<string>;
   readonly #handles = new Map<string, Map<string, StoredHandle>>();
+  readonly #scalingEvents: Map<string, ScalingEvents>;
   #node: Node | undefined;
+  #schedulerConfig: SchedulerConfig | undefined;
   #completedEvals = 0;
 
   constructor(from: TablesSnapshot = emptySnapshot()) {
@@ -70,6 +79,8 @@ export class Tables {
     this.#jobVersions = new Map(from.jobVersions);
     this.#tombstones = new Set(from.tombstones);
     this.#node = from.node;
+    this.#scalingEvents = new Map(from.scalingEvents);
+    this.#schedulerConfig = from.schedulerConfig;
   }
 
   get index(): number {
@@ -78,6 +89,10 @@ export class Tables {
 
   get node(): Node | undefined {
     return this.#node;
+  }
+
+  get schedulerConfig(): SchedulerConfig | undefined {
+    return this.#schedulerConfig;
   }
 
   get completedEvals(): number {
@@ -100,6 +115,10 @@ export class Tables {
     return this.#handles.get(allocId)?.get(task);
   }
 
+  scalingEvents(namespace: string, id: string): ScalingEvents | undefined {
+    return this.#scalingEvents.get(jobKey(namespace, id));
+  }
+
   snapshot(): TablesSnapshot {
     return {
       index: this.#index,
@@ -110,6 +129,8 @@ export class Tables {
       evals: this.evals.list(),
       deployments: this.deployments.list(),
       node: this.#node,
+      scalingEvents: new Map(this.#scalingEvents),
+      schedulerConfig: this.#schedulerConfig,
       tombstones: [...this.#tombstones],
       handles: new Map([...this.#handles].map(([allocId, tasks]) => [allocId, new Map(tasks)])),
     };
@@ -144,6 +165,7 @@ export class Tables {
       case "job-delete":
         this.#jobVersions.delete(jobKey(effect.namespace, effect.id));
         this.jobs.delete(jobKey(effect.namespace, effect.id));
+        this.#scalingEvents.delete(jobKey(effect.namespace, effect.id));
         return;
       case "eval":
         this.#putEval(effect.eval);
@@ -159,6 +181,12 @@ export class Tables {
         return;
       case "node":
         this.#node = effect.node;
+        return;
+      case "scaling-events":
+        this.#scalingEvents.set(jobKey(effect.namespace, effect.id), effect.events);
+        return;
+      case "scheduler-config":
+        this.#schedulerConfig = effect.config;
         return;
       case "task-handle":
         this.#putHandle(effect.allocId, effect.task, effect.handle);

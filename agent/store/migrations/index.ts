@@ -1,5 +1,6 @@
 import { state } from "./0001-state.js";
+import { scheduling } from "./0002-scheduling.js";
 import type { Migration } from "./migration.js";
 
 /** All steps, in order. */
-export const migrations: readonly Migration[] = [state];
+export const migrations: readonly Migration[] = [state, scheduling];

@@ -16,6 +16,8 @@ const opened: Opened = {
     evals: [],
     deployments: [],
     node: undefined,
+    scalingEvents: [],
+    schedulerConfig: undefined,
   },
   restored: false,
   unclean: false,
