@@ -5,6 +5,7 @@ import type { Clock } from "../agent/clock.js";
 import type { Logger } from "../agent/log.js";
 import type { Job } from "../agent/model/job.js";
 import type { StateReader } from "../agent/store/state-store.js";
+import type { DeploymentCommands, NodeCommands, SchedulingCommands } from "./commands.js";
 import type { ApiOptions } from "./options.js";
 import type { StatsDeps } from "./routes/stats.js";
 
@@ -13,6 +14,9 @@ export interface ApiDeps {
   readonly store: StateReader;
   readonly jobs: JobCommands;
   readonly allocs: AllocCommands;
+  readonly scheduling: SchedulingCommands;
+  readonly deployments: DeploymentCommands;
+  readonly nodes: NodeCommands;
   readonly agent: AgentInfo;
   readonly stats: StatsDeps["stats"];
   readonly clock: Clock;

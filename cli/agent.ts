@@ -10,6 +10,7 @@ import { ConfigError } from "../agent/config/config-error.js";
 import { loadConfig } from "../agent/config/load.js";
 import type { Config } from "../agent/config/schema.js";
 import { JobService } from "../agent/jobs/job-service.js";
+import { NodeService } from "../agent/jobs/node-service.js";
 import type { Logger } from "../agent/log.js";
 import { MILLISECOND } from "../agent/model/units.js";
 import { HostStatsReader } from "../agent/node/host-stats.js";
@@ -137,10 +138,19 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   const coreMhz = (): number => node().Resources.CpuShares / Math.max(1, node().Resources.Cores);
   const allocStats = new AllocStats({ runs: (id) => allocs.runs(id), coreMhz, clock });
   const hostStats = new HostStatsReader({ clock, dataDir });
+  const nodeService = new NodeService({ store, clock, log, node, change: (part) => nodes.change(part), jobs: jobs.evaluator });
   const api = createApi({
     store,
     jobs,
     allocs,
+    scheduling: {
+      plan: (job, plan) => jobs.rehearsal.plan(job, plan),
+      scale: (key, request) => jobs.scaling.scale(key, request),
+      evaluate: (key, evaluation) => jobs.evaluator.evaluate(key, evaluation),
+      configure: (settings, expected) => jobs.configuration.put(settings, expected),
+    },
+    deployments: jobs.deployments,
+    nodes: nodeService,
     exec,
     fs: createFsRouter({ files, log }),
     agent: { version, dataDir },
@@ -171,6 +181,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   undo.add(() => allocs.stop());
   await jobs.start();
   undo.add(() => jobs.stop());
+  nodeService.start();
+  undo.add(() => nodeService.stop());
   ready();
   log.info({ address, dataDir, nodeId: node().ID, version }, "ready");
 }

@@ -18,6 +18,7 @@ import { nextVersion } from "./job-version.js";
 import { Rehearsal } from "./rehearsal.js";
 import { ScaleService } from "./scale-service.js";
 import { Scheduler, type SchedulerOptions } from "./scheduler.js";
+import { SchedulerConfiguration } from "./scheduler-configuration.js";
 
 export interface JobServiceDeps {
   readonly store: StateStore;
@@ -63,6 +64,7 @@ export class JobService {
   readonly scaling: ScaleService;
   readonly evaluator: JobEvaluator;
   readonly rehearsal: Rehearsal;
+  readonly configuration: SchedulerConfiguration;
 
   constructor(deps: JobServiceDeps) {
     this.#store = deps.store;
@@ -75,6 +77,7 @@ export class JobService {
     this.scaling = new ScaleService({ ...parts, requests: this.#requests });
     this.evaluator = new JobEvaluator({ ...parts, requests: this.#requests });
     this.rehearsal = new Rehearsal(parts);
+    this.configuration = new SchedulerConfiguration(deps.store);
   }
 
   async start(): Promise<void> {

@@ -122,9 +122,11 @@ export const evalChange = (evaluation: Evaluation): Change => ({ kind: "eval", e
 /** Which nodes a blocked evaluation may wait for. */
 function eligibility({ job, node }: PlanInput, placed: Placed): Partial<Evaluation> {
   const groups = (job?.TaskGroups ?? []).filter((group) => placed.failed.has(group.Name));
-  const fits = [...placed.failed.values()].some((failure) => failure.why === "exhausted");
+  const whys = [...placed.failed.values()].map((failure) => failure.why);
+  const fits = whys.includes("exhausted");
   return {
-    ClassEligibility: { [computedClass(node)]: fits },
+    // A node that takes nothing at all was not looked at, and so says nothing of its class.
+    ClassEligibility: fits || whys.includes("filtered") ? { [computedClass(node)]: fits } : null,
     EscapedComputedClass: job !== undefined && groups.some((group) => escapesClass(job, group)),
     QuotaLimitReached: "",
   };

@@ -30,7 +30,7 @@ export interface TaskDiff {
 }
 
 /** The job's own update block says nothing: what counts is each group's. */
-const UNTOLD = [...WRITTEN_BY_HOST, "ID", "TaskGroups", "Update", "Dispatched"];
+const UNTOLD = [...WRITTEN_BY_HOST, "ID", "TaskGroups", "Update"];
 
 /** @param before null when there is no earlier one. */
 export function diffJobs(before: Job | null, after: Job): JobDiff {

@@ -6,15 +6,21 @@ import { agentRoutes } from "./agent.js";
 import { allocationRoutes } from "./allocation.js";
 import { allocationsRoutes } from "./allocations.js";
 import { clientAllocationRoutes } from "./client-allocation.js";
+import { deploymentCommandRoutes } from "./deployment-commands.js";
 import { deploymentsRoutes } from "./deployments.js";
 import { evaluationsRoutes } from "./evaluations.js";
 import { jobRoutes } from "./job.js";
+import { jobSchedulingRoutes } from "./job-scheduling.js";
 import { jobsRoutes } from "./jobs.js";
+import { nodeCommandRoutes } from "./node-commands.js";
 import { nodesRoutes } from "./nodes.js";
+import { operatorRoutes } from "./operator.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
 
-type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "allocs" | "agent" | "stats"> & { readonly options: ApiOptions };
+type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "allocs" | "scheduling" | "deployments" | "nodes" | "agent" | "stats"> & {
+  readonly options: ApiOptions;
+};
 
 /** Every endpoint. */
 export const allRoutes = (deps: RouteDeps): readonly Route[] => [
@@ -23,9 +29,13 @@ export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...clientAllocationRoutes(deps),
   ...jobsRoutes(deps),
   ...jobRoutes(deps),
+  ...jobSchedulingRoutes(deps),
   ...evaluationsRoutes(deps),
   ...deploymentsRoutes(deps),
+  ...deploymentCommandRoutes(deps),
   ...nodesRoutes(deps),
+  ...nodeCommandRoutes(deps),
+  ...operatorRoutes(deps),
   ...agentRoutes(deps),
   ...systemRoutes(deps),
   ...statsRoutes(deps),
