@@ -78,11 +78,13 @@ export class Usage {
   #disk = 0;
 
   static of(occupants: Iterable<Occupant>): Usage {
-    const live = [...occupants].filter((a) => !isClientTerminal(a));
+    const all = [...occupants];
+    const byId = new Map(all.map((a) => [a.ID, a]));
+    const live = all.filter((a) => !isClientTerminal(a));
     const costs = new Map(live.map((a) => [a.ID, costOf(a.AllocatedResources)]));
     const usage = new Usage();
     const known = (id: string): Cost => costs.get(id) ?? NOTHING;
-    for (const a of live) usage.add(a.ID, known(a.ID), together([a.PreviousAllocation, ...(a.PreemptedAllocations ?? [])].map(known)));
+    for (const a of live) usage.add(a.ID, known(a.ID), together(awaited(a, (id) => byId.get(id)).map((before) => known(before.ID))));
     return usage;
   }
 
@@ -137,6 +139,29 @@ export class Usage {
     if (extra.disk > 0 && this.#disk + extra.disk > node.Resources.DiskMB - node.Reserved.DiskMB) return "disk";
     return null;
   }
+}
+
+/**
+ * The live allocations that one waits for: those whose place it takes, and where one of these has ended without ever having
+ * had its turn, those that it waited for in its stead.
+ */
+export function awaited<T extends Pick<Occupant, "PreviousAllocation" | "PreemptedAllocations" | "ClientStatus">>(
+  alloc: Pick<Occupant, "PreviousAllocation" | "PreemptedAllocations">,
+  find: (id: string) => T | undefined,
+): readonly T[] {
+  const found = new Set<T>();
+  const seen = new Set<string>();
+  const open = [alloc];
+  for (let next = open.pop(); next; next = open.pop()) {
+    for (const id of [next.PreviousAllocation, ...(next.PreemptedAllocations ?? [])]) {
+      const before = seen.has(id) ? undefined : find(id);
+      seen.add(id);
+      if (!before) continue;
+      if (isClientTerminal(before)) open.push(before);
+      else found.add(before);
+    }
+  }
+  return [...found];
 }
 
 function together(costs: readonly Cost[]): Cost {

@@ -4,9 +4,10 @@ import type { Job } from "./job.js";
 /** How much less important an allocation has to be to give way. Source: Nomad's preemption. */
 const PRIORITY_GAP = 10;
 
-/** The allocations that may give way to the job, the least important and then the youngest first. */
+/** The allocations of other jobs that may give way to the job, the least important and then the youngest first. */
 export const preemptible = (job: Job, allocs: readonly Allocation[]): readonly Allocation[] =>
   allocs
+    .filter((a) => a.JobID !== job.ID || a.Namespace !== job.Namespace)
     .filter((a) => !a.Ingested && !isClientTerminal(a) && !isDesiredTerminal(a) && a.Job.Priority + PRIORITY_GAP <= job.Priority)
     .sort((a, b) => a.Job.Priority - b.Job.Priority || b.CreateIndex - a.CreateIndex);
 
