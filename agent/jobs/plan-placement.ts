@@ -10,7 +10,7 @@ import { type Decision, isSystem, type Placement } from "../model/decision.js";
 import type { Deployment } from "../model/deployment.js";
 import type { Peer } from "../model/feasibility.js";
 import { type PlacementResult, placeGroup, type Rejection } from "../model/placement.js";
-import { pickVictims } from "../model/preemption.js";
+import { pickVictims, preemptible } from "../model/preemption.js";
 import type { PlanInput } from "./plan-input.js";
 
 export interface Created {
@@ -87,7 +87,8 @@ function find(
   };
   const plain = attempt([]);
   if (plain.fits || plain.why !== "exhausted") return { result: plain, victims: [] };
-  const picked = pickVictims<Fit>(candidates, (victims) => {
+  // An older version may be less important than the job is now.
+  const picked = pickVictims<Fit>(preemptible(job, candidates), (victims) => {
     const result = attempt(victims);
     return result.fits ? result : null;
   });

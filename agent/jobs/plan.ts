@@ -130,6 +130,8 @@ function advanced(
 ): Deployment {
   if (!job || job.Stop) return deployment;
   const joining = new Set(done?.decision.inPlace.map((a) => a.ID));
+  const stopping = new Set(done?.decision.stop.map(({ alloc }) => alloc.ID));
+  for (const { placement } of done?.placed.created ?? []) if (placement.stopPrevious !== null) stopping.add(placement.previous?.ID ?? "");
   const placed = new Map<string, number>();
   const canaries = new Map<string, string[]>();
   for (const { alloc, placement } of done?.placed.created ?? []) {
@@ -142,7 +144,8 @@ function advanced(
     // How well it was as a member of another deployment says nothing.
     members: allocs
       .filter((a) => a.DeploymentID === deployment.ID || joining.has(a.ID))
-      .map((a) => (a.DeploymentID === deployment.ID ? a : { ...a, DeploymentStatus: null })),
+      .map((a) => (a.DeploymentID === deployment.ID ? a : { ...a, DeploymentStatus: null }))
+      .map((a) => (stopping.has(a.ID) ? { ...a, DesiredStatus: "stop" as const } : a)),
     placed,
     canaries,
     unfinished: done === undefined || done.decision.heldBack + done.placed.failed.size + done.placed.created.length > 0,

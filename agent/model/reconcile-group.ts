@@ -36,6 +36,7 @@ export function reconcileGroup(job: Job, group: TaskGroup, allocs: readonly Allo
   const isHeld = deployment?.Status === "failed" || deployment?.Status === "paused" || trial.isOn;
   const missing = lowestFree(new Set(kept.map(({ alloc }) => nameIndex(alloc.Name))), count - kept.length);
   const fresh = isHeld ? [] : missing;
+  const orphans = isHeld ? orphansOf(trial.others, kept, count).slice(0, missing.length) : [];
   // What a failed deployment has brought is not tried again.
   const isGivenUp = (alloc: Allocation): boolean => deployment?.Status === "failed" && alloc.DeploymentID === deployment.ID;
   const failures = of("reschedule").filter(({ alloc, fate }) => !isGivenUp(alloc) || fate.at === 0n);
@@ -59,7 +60,7 @@ export function reconcileGroup(job: Job, group: TaskGroup, allocs: readonly Allo
     tracker: null,
     canary,
   });
-  const replacing = ({ alloc }: Holder, stopPrevious: string | null, as: { readonly ofItsVersion: boolean }): Placement => ({
+  const replacing = ({ alloc }: Pick<Holder, "alloc">, stopPrevious: string | null, as: { readonly ofItsVersion: boolean }): Placement => ({
     job: as.ofItsVersion ? alloc.Job : job,
     group: as.ofItsVersion ? groupOf(alloc, group) : group,
     name: alloc.Name,
@@ -75,7 +76,7 @@ export function reconcileGroup(job: Job, group: TaskGroup, allocs: readonly Allo
     return { ...placement, tracker: policy && nextTracker(holder.alloc, policy, now) };
   };
   const updates: GroupUpdates = {
-    Place: fresh.length,
+    Place: fresh.length + orphans.length,
     Stop: surplus.length + retiring.length + trial.stale.length,
     Migrate: migrating.length,
     InPlaceUpdate: inPlace.length,
@@ -90,6 +91,8 @@ export function reconcileGroup(job: Job, group: TaskGroup, allocs: readonly Allo
     place: [
       ...tried.map((index) => place(index, true)),
       ...fresh.map((index) => place(index, false)),
+      // Their room may be somebody else's by now.
+      ...orphans.map((alloc) => ({ ...replacing({ alloc }, null, keepsVersion), previous: null })),
       ...migrating.map((holder) => replacing(holder, null, keepsVersion)),
       ...due.map(rescheduled),
       ...updating.map((holder) => replacing(holder, DESCRIPTION.updating, { ofItsVersion: false })),
@@ -100,10 +103,27 @@ export function reconcileGroup(job: Job, group: TaskGroup, allocs: readonly Allo
     ],
     inPlace,
     later: later.map(({ alloc, fate }) => ({ alloc, at: fate.at })),
-    heldBack: outdated.length - updating.length + (missing.length - fresh.length),
+    heldBack: outdated.length - updating.length + (missing.length - fresh.length - orphans.length),
     canaries: trial.wanted,
     updates,
   };
+}
+
+/**
+ * Allocations that have left a gap which no update has made: moved off, evicted, ended or lost, without a successor. Even
+ * where an update may bring nothing new their places are filled again.
+ */
+function orphansOf(allocs: readonly Allocation[], kept: readonly Holder[], count: number): readonly Allocation[] {
+  const held = new Set(kept.map(({ alloc }) => alloc.Name));
+  const hasLeft = ({ DesiredTransition: { Migrate, MigrateDisablePlacement } }: Allocation): boolean =>
+    Migrate === true && MigrateDisablePlacement !== true;
+  const isGap = (a: Allocation): boolean => a.DesiredStatus === "evict" || (a.DesiredStatus === "stop" ? hasLeft(a) : isClientTerminal(a));
+  const gaps = new Map<string, Allocation>();
+  for (const a of allocs) {
+    if (a.DeploymentStatus?.Canary) continue;
+    if (!held.has(a.Name) && nameIndex(a.Name) < count && a.NextAllocation === "" && isGap(a)) gaps.set(a.Name, a);
+  }
+  return [...gaps.values()];
 }
 
 /** The group's canaries, and what of it is none. */
