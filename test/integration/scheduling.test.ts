@@ -51,7 +51,6 @@ scenario("a canary comes beside what runs, is promoted, and the rest follows; a 
     Status: "failed",
     StatusDescription: "Failed due to unhealthy allocations - rolling back to job version 1",
   });
-  await agent.close();
 });
 
 scenario("a drain goes on after kill -9, its blocked evaluation and the scaling events outlive the agent", async (start) => {
@@ -77,5 +76,4 @@ scenario("a drain goes on after kill -9, its blocked evaluation and the scaling 
   });
   await agent.put(`${path}/eligibility`, { Eligibility: "eligible" });
   await agent.untilAllocs("web", "two again", (all) => running(all, 1).length === 2);
-  await agent.close();
 });
