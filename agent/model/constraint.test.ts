@@ -89,6 +89,7 @@ test.each<[string, Partial<TaskGroup>, readonly string[], object, string | null]
     {},
     'missing property "${meta.nope}"',
   ],
+  ["a secret of a vault that is not there", { Tasks: [aTask({ Vault: { Role: "r" } })] }, [], {}, "${attr.vault.version} semver >= 0.6.1"],
   ["a device", { Tasks: [aTask({ Resources: { ...aTask().Resources, Devices: [{ Name: "gpu" }] } })] }, [], {}, "missing devices"],
 ])("filtered by %s", (_name, group, peers, job, want) => {
   expect(why(group, peers, job)).toBe(want);

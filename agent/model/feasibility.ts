@@ -15,7 +15,9 @@ export function whyFiltered(job: Job, group: TaskGroup, node: Node, peers: reado
   if (!group.Tasks.every((task) => node.Drivers[task.Driver]?.Healthy)) return "missing drivers";
   if (group.Tasks.some((task) => Array.isArray(task.Resources.Devices) && task.Resources.Devices.length > 0)) return "missing devices";
   const lookup = nodeLookup(node, job.Region);
-  const broken = constraintsOf(job, group).find((constraint) => !isPeerOperand(constraint.Operand) && !isSatisfied(constraint, lookup));
+  const broken = [...constraintsOf(job, group), ...impliedBy(group)].find(
+    (constraint) => !isPeerOperand(constraint.Operand) && !isSatisfied(constraint, lookup),
+  );
   if (broken) return constraintText(broken);
   const ofGroup = peers.filter((peer) => peer.TaskGroup === group.Name);
   const limits = [
@@ -29,6 +31,10 @@ export function whyFiltered(job: Job, group: TaskGroup, node: Node, peers: reado
   }
   return null;
 }
+
+/** What tasks ask for without saying it as a constraint. Source: Nomad's implicit constraints. */
+const impliedBy = (group: TaskGroup): readonly Constraint[] => (group.Tasks.some((task) => task.Vault) ? [VAULT] : []);
+const VAULT: Constraint = { LTarget: "${attr.vault.version}", Operand: "semver", RTarget: ">= 0.6.1" };
 
 /** All allocations of one host share its name and its properties. */
 function whyNotDistinct({ Operand, LTarget, RTarget }: Constraint, count: number, lookup: Lookup): string | null {
