@@ -8,6 +8,7 @@ import type { Logger } from "../agent/log.js";
 import type { Job } from "../agent/model/job.js";
 import type { Namespace } from "../agent/model/namespace.js";
 import type { StateReader } from "../agent/store/state-store.js";
+import type { DeploymentCommands, NodeCommands, SchedulingCommands } from "./commands.js";
 import type { ApiOptions } from "./options.js";
 import type { StatsDeps } from "./routes/stats.js";
 
@@ -19,6 +20,9 @@ export interface ApiDeps {
   readonly specs: JobSpecs;
   readonly events: EventSource;
   readonly allocs: AllocCommands;
+  readonly scheduling: SchedulingCommands;
+  readonly deployments: DeploymentCommands;
+  readonly nodes: NodeCommands;
   readonly agent: AgentInfo;
   readonly stats: StatsDeps["stats"];
   readonly clock: Clock;

@@ -13,6 +13,7 @@ import { EventBroker } from "../agent/events/event-broker.js";
 import { HclReader } from "../agent/hcl/hcl-reader.js";
 import { JobService } from "../agent/jobs/job-service.js";
 import { JobValidator } from "../agent/jobs/job-validator.js";
+import { NodeService } from "../agent/jobs/node-service.js";
 import type { Logger } from "../agent/log.js";
 import { MILLISECOND } from "../agent/model/units.js";
 import { HostStatsReader } from "../agent/node/host-stats.js";
@@ -161,6 +162,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   const coreMhz = (): number => node().Resources.CpuShares / Math.max(1, node().Resources.Cores);
   const allocStats = new AllocStats({ runs: (id) => allocs.runs(id), coreMhz, clock });
   const hostStats = new HostStatsReader({ clock, dataDir });
+  const nodeService = new NodeService({ store, clock, log, node, change: (part) => nodes.change(part), jobs: jobs.evaluator });
   const api = createApi({
     store,
     jobs,
@@ -168,6 +170,14 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     specs: { validate: (job) => validator.validate(job), parse: (text, variables) => hcl.parse(text, variables) },
     events,
     allocs,
+    scheduling: {
+      plan: (job, plan) => jobs.rehearsal.plan(job, plan),
+      scale: (key, request) => jobs.scaling.scale(key, request),
+      evaluate: (key, evaluation) => jobs.evaluator.evaluate(key, evaluation),
+      configure: (settings, expected) => jobs.configuration.put(settings, expected),
+    },
+    deployments: jobs.deployments,
+    nodes: nodeService,
     exec,
     fs: createFsRouter({ files, log }),
     agent: { version, dataDir },
@@ -199,6 +209,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   undo.add(() => allocs.stop());
   await jobs.start();
   undo.add(() => jobs.stop());
+  nodeService.start();
+  undo.add(() => nodeService.stop());
   ready();
   log.info({ address, dataDir, nodeId: node().ID, version }, "ready");
 }

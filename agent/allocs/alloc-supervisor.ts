@@ -4,6 +4,7 @@ import type { Clock } from "../clock.js";
 import { AllocdError } from "../errors.js";
 import type { Logger } from "../log.js";
 import { type Allocation, isClientTerminal } from "../model/allocation.js";
+import { awaited } from "../model/fit.js";
 import { describe } from "../model/invalid-field.js";
 import type { Node } from "../model/node.js";
 import { parseSignal } from "../model/signals.js";
@@ -35,6 +36,8 @@ const stopDeadlineMs = 5_000;
 /** How long the start of the agent waits until it is known which tasks go on. */
 const restoreWaitMs = 2_000;
 const progressStep = 100;
+/** What an allocation that is not known any more waits for. */
+const NOBODY = { PreviousAllocation: "", PreemptedAllocations: null };
 
 /**
  * Keeps an alloc runner for every allocation that is not over. It learns from the store what should run; nothing but the
@@ -171,7 +174,7 @@ export class AllocSupervisor {
   #run(alloc: Allocation): AllocRunner | undefined {
     try {
       const { store, drivers, node, clock, log, dataDir } = this.#deps;
-      const ended = (id: string): Promise<void> => this.#runners.get(id)?.done ?? Promise.resolve();
+      const ended = (id: string): Promise<void> => this.#ended(id, new Set([alloc.ID]));
       const runner = new AllocRunner(
         { store, drivers, node, clock, log, dataDir, readyDirs: this.#readyDirs, options: this.#options, ended },
         alloc,
@@ -186,6 +189,16 @@ export class AllocSupervisor {
       this.#refuse(alloc, error);
       return undefined;
     }
+  }
+
+  /** One that ends before its own turn leaves what it waited for to whoever waits for it. */
+  async #ended(id: string, seen: Set<string>): Promise<void> {
+    if (seen.has(id)) return;
+    seen.add(id);
+    await this.#runners.get(id)?.done;
+    const find = (other: string): Allocation | undefined => this.#deps.store.alloc(other);
+    const before = awaited(find(id) ?? NOBODY, find);
+    await Promise.all(before.map((other) => this.#ended(other.ID, seen)));
   }
 
   /** Source of the text: reference behaviour §4.1. */

@@ -4,6 +4,7 @@ import { AllocdError } from "../errors.js";
 import type { Job } from "../model/job.js";
 import { dispatchChildId, MAX_PAYLOAD_BYTES, type ParameterizedConfig, parameterizedOf } from "../model/parent-job.js";
 import type { StateStore } from "../store/state-store.js";
+import { refuseWhenClosed } from "./closed.js";
 import type { JobLauncher, Launch } from "./job-launcher.js";
 import type { Scheduler } from "./scheduler.js";
 
@@ -46,6 +47,7 @@ export class Dispatcher {
     const { store, clock, launcher, scheduler } = this.#deps;
     // With the parent's lock, so that of two calls with one token the second finds the first's child.
     return scheduler.exclusive({ namespace, id }, async () => {
+      refuseWhenClosed(store);
       const parent = store.job(namespace, id);
       if (!parent) throw new AllocdError("not-found", "parameterized job not found");
       const config = parameterizedOf(parent);

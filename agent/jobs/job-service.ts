@@ -3,24 +3,31 @@ import type { Clock } from "../clock.js";
 import { AllocdError } from "../errors.js";
 import type { Logger } from "../log.js";
 import { type Allocation, type DesiredAllocation, isClientTerminal, isDesiredTerminal } from "../model/allocation.js";
+import { DESCRIPTION } from "../model/decision.js";
 import type { Job } from "../model/job.js";
 import { sameSpec } from "../model/job-diff.js";
 import { checkDrivers } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import { isParent, isPeriodicActive } from "../model/parent-job.js";
-import { DESCRIPTION } from "../model/reconcile.js";
 import { sameJson } from "../model/same-json.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { AllocIntake } from "./alloc-intake.js";
+import { refuseWhenClosed } from "./closed.js";
+import { DeploymentService } from "./deployment-service.js";
 import { Dispatcher, type DispatchRequest } from "./dispatch.js";
+import { EvalRequests } from "./eval-requests.js";
 import { newEvaluation } from "./evaluations.js";
 import { Garbage } from "./garbage.js";
+import { JobEvaluator } from "./job-evaluator.js";
 import { JobLauncher } from "./job-launcher.js";
 import { nextVersion } from "./job-version.js";
 import { jobWarnings } from "./job-warnings.js";
 import { Namespaces } from "./namespaces.js";
 import { PeriodicJobs } from "./periodic-jobs.js";
+import { Rehearsal } from "./rehearsal.js";
+import { ScaleService } from "./scale-service.js";
 import { Scheduler, type SchedulerOptions } from "./scheduler.js";
+import { SchedulerConfiguration } from "./scheduler-configuration.js";
 import { JobVersions } from "./versions.js";
 
 export interface JobServiceDeps {
@@ -73,6 +80,12 @@ export class JobService {
   readonly #versions: JobVersions;
   readonly #garbage: Garbage;
   readonly namespaces: Namespaces;
+  readonly #requests: EvalRequests;
+  readonly deployments: DeploymentService;
+  readonly scaling: ScaleService;
+  readonly evaluator: JobEvaluator;
+  readonly rehearsal: Rehearsal;
+  readonly configuration: SchedulerConfiguration;
 
   constructor(deps: JobServiceDeps) {
     this.#store = deps.store;
@@ -87,6 +100,12 @@ export class JobService {
     this.#versions = new JobVersions(parts);
     this.#garbage = new Garbage(parts);
     this.namespaces = new Namespaces(deps.store, options.maxNamespaces);
+    this.#requests = new EvalRequests(parts);
+    this.deployments = new DeploymentService({ ...parts, requests: this.#requests });
+    this.scaling = new ScaleService({ ...parts, requests: this.#requests });
+    this.evaluator = new JobEvaluator({ ...parts, requests: this.#requests });
+    this.rehearsal = new Rehearsal({ ...parts, nextLaunch: (job) => this.#periodic.next(job) });
+    this.configuration = new SchedulerConfiguration(deps.store);
   }
 
   async start(): Promise<void> {
@@ -116,6 +135,7 @@ export class JobService {
   async register(job: Job, { enforceIndex }: RegisterOptions = {}) {
     const key = { namespace: job.Namespace, id: job.ID };
     return this.#scheduler.exclusive(key, async () => {
+      refuseWhenClosed(this.#store);
       const known = this.#store.job(key.namespace, key.id);
       if (enforceIndex !== undefined) checkIndex(known, enforceIndex);
       const namespace = this.#store.namespace(job.Namespace);
@@ -228,12 +248,7 @@ export class JobService {
     changes: readonly Change[],
     options: { readonly noShutdownDelay?: boolean } = {},
   ) {
-    const EvalID = randomUUID();
-    const evaluation = newEvaluation(EvalID, job, trigger, this.#clock.now());
-    const Index = await this.#store.commit([...changes, { kind: "eval", eval: evaluation }], { refusable: true });
-    const JobModifyIndex = this.#store.job(key.namespace, key.id)?.JobModifyIndex ?? Index;
-    await this.#scheduler.evaluate(key, EvalID, options);
-    return { EvalID, EvalCreateIndex: Index, JobModifyIndex, Index };
+    return this.#requests.make(key, job, trigger, changes, options);
   }
 
   /** An evaluation of an allocation whose control plane decides what comes after it. */

@@ -5,6 +5,7 @@ import { CronTimes } from "../model/cron.js";
 import type { Job } from "../model/job.js";
 import { isPeriodicActive, periodicChildId, periodicOf } from "../model/parent-job.js";
 import type { Change, StateStore } from "../store/state-store.js";
+import { refuseWhenClosed } from "./closed.js";
 import { type JobKey, keyText } from "./job-key.js";
 import type { JobLauncher, Launch } from "./job-launcher.js";
 import type { Scheduler } from "./scheduler.js";
@@ -89,6 +90,7 @@ export class PeriodicJobs {
   force(namespace: string, id: string): Promise<Launch> {
     const { store, scheduler } = this.#deps;
     return scheduler.exclusive({ namespace, id }, async () => {
+      refuseWhenClosed(store);
       const job = store.job(namespace, id);
       if (!job) throw new AllocdError("not-found", "job not found");
       if (!periodicOf(job)) throw new AllocdError("invalid", "can't force launch non-periodic job");

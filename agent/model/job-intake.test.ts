@@ -282,7 +282,7 @@ describe("the names of members", () => {
         {
           name: "g",
           count: 2,
-          spreads: [{}],
+          spreads: [{ attribute: "${node.datacenter}" }],
           tasks: [{ name: "t", driver: "raw_exec", killtimeout: SECOND, vault: { Role: "r" }, resources: { cpu: 7, iops: 3 } }],
         },
       ],
@@ -290,7 +290,11 @@ describe("the names of members", () => {
     const job = jobFromApi(lower);
     expect(job).toMatchObject({ ID: "web", Type: "batch", Constraints: [{ LTarget: "x" }], AllAtOnce: true });
     expect(job.TaskGroups).toMatchObject([
-      { Count: 2, Spreads: [{}], Tasks: [{ KillTimeout: SECOND, Vault: { Role: "r" }, Resources: { CPU: 7, IOPS: 3 } }] },
+      {
+        Count: 2,
+        Spreads: [{ Attribute: "${node.datacenter}" }],
+        Tasks: [{ KillTimeout: SECOND, Vault: { Role: "r" }, Resources: { CPU: 7, IOPS: 3 } }],
+      },
     ]);
     expect(Object.keys(job).filter((name) => name !== name.charAt(0).toUpperCase() + name.slice(1))).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import { readAffinities, readConstraints, readScaling, readSpreads } from "./constraint-intake.js";
 import { FieldReader, noneTwice, readText } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
 import type { EphemeralDisk, Job, JobType, MigrateStrategy, ReschedulePolicy, Task, TaskGroup, UpdateStrategy } from "./job.js";
@@ -99,6 +100,9 @@ export function jobFromApi(input: unknown, path = "Job"): Job {
     Datacenters: readDatacenters(from),
     NodePool: from.text("NodePool") || "default",
     Meta: from.texts("Meta"),
+    Constraints: readConstraints(from),
+    Affinities: readAffinities(from),
+    Spreads: readSpreads(from),
     TaskGroups,
     Update: jobUpdate(update, Type),
     Periodic: readPeriodic(from, Type),
@@ -134,10 +138,15 @@ function readGroup(value: unknown, path: string, { namespace, id, type, ...jobs 
   const EphemeralDisk = readDisk(from.raw("EphemeralDisk") ?? {}, from.at("EphemeralDisk"));
   checkLogsFit(Tasks, EphemeralDisk, from);
   const isService = type === "service" || type === "system";
+  const Count = from.whole("Count", 1, { max: maxCount });
   return {
     ...from.passed(emptyGroup, knownOfGroup),
     Name,
-    Count: from.whole("Count", 1, { max: maxCount }),
+    Count,
+    Constraints: readConstraints(from),
+    Affinities: readAffinities(from),
+    Spreads: readSpreads(from),
+    Scaling: readScaling(from, Count),
     Tasks,
     Meta: from.texts("Meta"),
     RestartPolicy: restart,

@@ -17,6 +17,9 @@ export interface Job {
   readonly Datacenters: readonly string[];
   readonly NodePool: string;
   readonly Meta: Readonly<Record<string, string>> | null;
+  readonly Constraints?: readonly Constraint[] | null;
+  readonly Affinities?: readonly Affinity[] | null;
+  readonly Spreads?: readonly Spread[] | null;
   readonly TaskGroups: readonly TaskGroup[];
   readonly ParentID: string;
   /** Read with periodicOf, parameterizedOf and dispatchedWith. */
@@ -54,6 +57,10 @@ export interface TaskGroup {
   readonly Migrate: MigrateStrategy | null;
   readonly ShutdownDelay: Duration | null;
   readonly MaxRunDuration: Duration | null;
+  readonly Constraints?: readonly Constraint[] | null;
+  readonly Affinities?: readonly Affinity[] | null;
+  readonly Spreads?: readonly Spread[] | null;
+  readonly Scaling?: ScalingPolicy | null;
   readonly [member: string]: unknown;
 }
 
@@ -73,6 +80,35 @@ export interface Task {
   readonly KillTimeout: Duration;
   readonly KillSignal: string;
   readonly ShutdownDelay: Duration;
+  readonly Constraints?: readonly Constraint[] | null;
+  readonly Affinities?: readonly Affinity[] | null;
+  readonly [member: string]: unknown;
+}
+
+export interface Constraint {
+  /** What is looked at: `${attr.kernel.name}`, or a plain text. */
+  readonly LTarget: string;
+  readonly RTarget: string;
+  readonly Operand: string;
+}
+
+export interface Affinity extends Constraint {
+  /** -100 to 100, and not 0: below 0 is a dislike. */
+  readonly Weight: number;
+}
+
+export interface Spread {
+  readonly Attribute: string;
+  /** 0 to 100. */
+  readonly Weight: number;
+  readonly SpreadTarget: readonly { readonly Value: string; readonly Percent: number }[] | null;
+}
+
+/** How far callers may scale a group. */
+export interface ScalingPolicy {
+  readonly Min: number;
+  readonly Max: number;
+  readonly Enabled: boolean;
   readonly [member: string]: unknown;
 }
 

@@ -1,3 +1,4 @@
+import { readAffinities, readConstraints } from "./constraint-intake.js";
 import { FieldReader } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
 import type { LogConfig, Resources, RestartPolicy, Task, TaskLifecycle } from "./job.js";
@@ -65,6 +66,8 @@ export function readTask(value: unknown, path: string, { restart, ...group }: Ta
     Identity: new FieldReader(from.raw("Identity") ?? {}, from.at("Identity")).passed(emptyIdentity, []),
     Env: from.texts("Env"),
     Meta: from.texts("Meta"),
+    Constraints: readConstraints(from),
+    Affinities: readAffinities(from),
     Services: from.list("Services", serviceReader({ ...group, task: Name })),
     Resources: readResources(from.raw("Resources") ?? {}, from.at("Resources")),
     RestartPolicy: from.object("RestartPolicy", (policy, at) => readRestartPolicy(policy, at, restart)) ?? restart,

@@ -99,6 +99,8 @@ export async function fingerprintNode(options: NodeOptions, drivers: ReadonlyMap
     MaxDynamicPort: options.maxDynamicPort ?? 32_000,
     Status: "ready",
     SchedulingEligibility: "eligible",
+    DrainStrategy: null,
+    LastDrain: null,
     CgroupParent: options.cgroupParent ?? "allocd.slice",
     StatusUpdatedAt: options.clock.now(),
     CreateIndex: 0,

@@ -11,6 +11,7 @@ import { eventOf } from "./event-body.js";
 import type { JobCopies } from "./job-copies.js";
 import { byCreation } from "./ordered-map.js";
 import type { EvalRow, EventRow, StateRows, TaskStateRow } from "./protocol.js";
+import { decodeScalingEvents, decodeSchedulerConfig } from "./scheduling-rows.js";
 import type { HistoryRow, StoredHandle, TableName } from "./state-store.js";
 import { FIRST_INDEX, type TablesSnapshot } from "./tables.js";
 
@@ -37,6 +38,8 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
     node: rows.node === undefined ? undefined : decodeNode(rows.node),
     namespaces: decodeNamespaces(rows.namespaces),
     launches: new Map(rows.launches.map(({ namespace, id, launch }) => [jobKey(namespace, id), Number(launch)])),
+    scalingEvents: decodeScalingEvents(rows.scalingEvents),
+    schedulerConfig: rows.schedulerConfig === undefined ? undefined : decodeSchedulerConfig(rows.schedulerConfig),
     tombstones: rows.tombstones,
     handles: grouped(
       rows.taskHandles,
@@ -153,7 +156,19 @@ function decodeNamespaces(bodies: readonly string[]): readonly Namespace[] {
 function decodeNode(body: string): Node {
   const node = parseJson(body) as Node;
   const drivers = Object.entries(node.Drivers).map(([name, driver]) => [name, { ...driver, UpdateTime: time(driver.UpdateTime) }] as const);
-  return { ...node, Drivers: Object.fromEntries(drivers), StatusUpdatedAt: time(node.StatusUpdatedAt) };
+  // What an earlier allocd has written says nothing of drains.
+  const { DrainStrategy = null, LastDrain = null } = node as Partial<Node>;
+  return {
+    ...node,
+    Drivers: Object.fromEntries(drivers),
+    StatusUpdatedAt: time(node.StatusUpdatedAt),
+    DrainStrategy: DrainStrategy && {
+      ...DrainStrategy,
+      ForceDeadline: timeOrNull(DrainStrategy.ForceDeadline),
+      StartedAt: time(DrainStrategy.StartedAt),
+    },
+    LastDrain: LastDrain && { ...LastDrain, StartedAt: time(LastDrain.StartedAt), UpdatedAt: time(LastDrain.UpdatedAt) },
+  };
 }
 
 /** Rows as maps within a map, in the order of the rows. */

@@ -4,6 +4,8 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ScalingEvents } from "../model/scaling.js";
+import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { NewTaskEvent, StoredHandle, TableName } from "./state-store.js";
 
 /**
@@ -33,6 +35,8 @@ export type Effect =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "scaling-events"; readonly namespace: string; readonly id: string; readonly events: ScalingEvents }
+  | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }
   | { readonly kind: "task-handle"; readonly allocId: string; readonly task: string; readonly handle: StoredHandle | null };
 
 export interface AllocEffect {
@@ -58,6 +62,7 @@ export function tableOf(effect: Effect): TableName | undefined {
     case "job":
     case "job-delete":
     case "job-version":
+    case "scaling-events":
       return "jobs";
     case "namespace":
     case "namespace-delete":

@@ -95,6 +95,12 @@ class BatchEncoder {
       case "node":
         this.#add("putNode", encodeJson(effect.node));
         return;
+      case "scaling-events":
+        this.#add("putScalingEvents", effect.namespace, effect.id, encodeJson(effect.events));
+        return;
+      case "scheduler-config":
+        this.#add("putSchedulerConfig", encodeJson(effect.config));
+        return;
       case "task-handle":
         if (effect.handle === null) this.#add("dropTaskHandle", effect.allocId, effect.task);
         else this.#add("putTaskHandle", effect.allocId, effect.task, encodeJson(effect.handle));

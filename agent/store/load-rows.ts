@@ -22,6 +22,8 @@ export function loadRows(db: Database): StateRows {
     namespaces: column("SELECT body FROM namespaces ORDER BY name"),
     launches: all("SELECT namespace, id, launch FROM periodic_launches"),
     node: column("SELECT body FROM node")[0],
+    scalingEvents: all("SELECT namespace, id, body FROM scaling_events"),
+    schedulerConfig: column("SELECT body FROM scheduler_config")[0],
   };
 }
 

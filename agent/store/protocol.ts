@@ -1,5 +1,6 @@
 import type { OpenFailure } from "./errors.js";
 import type { StoreLimits } from "./limits.js";
+import type { ScalingEventsRow } from "./scheduling-rows.js";
 import type { HistoryQuery } from "./state-store.js";
 import type { Operation } from "./statements.js";
 
@@ -50,6 +51,8 @@ export interface StateRows {
   readonly node: string | undefined;
   readonly namespaces: readonly string[];
   readonly launches: readonly { readonly namespace: string; readonly id: string; readonly launch: bigint }[];
+  readonly scalingEvents: readonly ScalingEventsRow[];
+  readonly schedulerConfig: string | undefined;
 }
 
 export interface AllocRow {

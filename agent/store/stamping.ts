@@ -1,5 +1,6 @@
 import { AllocdError } from "../errors.js";
 import type { Allocation, AllocDeploymentStatus } from "../model/allocation.js";
+import type { ScalingEvents } from "../model/scaling.js";
 import type { UnixNano } from "../model/units.js";
 import type { Effect } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
@@ -43,6 +44,12 @@ export function effectsOf(change: Change, tables: Tables, stamp: Stamp, limits: 
     case "node": {
       const CreateIndex = tables.node?.CreateIndex ?? stamp.index;
       return [{ kind: "node", node: { ...change.node, CreateIndex, ModifyIndex: stamp.index } }];
+    }
+    case "scaling-events":
+      return tables.jobVersions(change.namespace, change.id).length > 0 ? [{ ...change, events: stampedEvents(change.events, stamp) }] : [];
+    case "scheduler-config": {
+      const CreateIndex = tables.schedulerConfig?.CreateIndex ?? stamp.index;
+      return [{ kind: "scheduler-config", config: { ...change.config, CreateIndex, ModifyIndex: stamp.index } }];
     }
     case "alloc-create": {
       const alloc: Allocation = {
@@ -143,6 +150,11 @@ function observedEffects(id: string, patch: ObservedPatch, tables: Tables, stamp
   };
   return [{ kind: "alloc", alloc, before, tasks, events, desired: false }];
 }
+
+const stampedEvents = (events: ScalingEvents, { index }: Stamp): ScalingEvents =>
+  Object.fromEntries(
+    Object.entries(events).map(([group, list]) => [group, list.map((e) => (e.CreateIndex === 0 ? { ...e, CreateIndex: index } : e))]),
+  );
 
 const stampedHealth = (status: AllocDeploymentStatus | null, { index }: Stamp): AllocDeploymentStatus | null =>
   status?.ModifyIndex === 0 ? { ...status, ModifyIndex: index } : status;

@@ -4,6 +4,8 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ScalingEvents } from "../model/scaling.js";
+import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
 
 /**
@@ -63,6 +65,10 @@ export interface StateReader {
   deployment(id: string): Deployment | undefined;
   deploymentsOfJob(namespace: string, jobId: string): readonly Deployment[];
   node(): Node | undefined;
+  /** What was done to the counts of a job's groups. */
+  scalingEvents(namespace: string, jobId: string): ScalingEvents | undefined;
+  /** Undefined when nobody has changed the default. */
+  schedulerConfig(): SchedulerConfig | undefined;
 
   /** What a task runner kept to find its task again. */
   taskHandle(allocId: string, task: string): StoredHandle | undefined;
@@ -109,6 +115,9 @@ export type Change =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  /** Of a job that is there; they go with it. */
+  | { readonly kind: "scaling-events"; readonly namespace: string; readonly id: string; readonly events: ScalingEvents }
+  | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }
   /** A new allocation. ClientStatus starts as `pending`. */
   | { readonly kind: "alloc-create"; readonly alloc: DesiredAllocation }
   /** Changes desired members of a known one. */

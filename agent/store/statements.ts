@@ -38,6 +38,9 @@ export const statements = {
   dropEval: "DELETE FROM evals WHERE id = ?",
   putDeployment: "INSERT INTO deployments (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
   dropDeployment: "DELETE FROM deployments WHERE id = ?",
+  putScalingEvents: `INSERT INTO scaling_events (namespace, id, body) VALUES (?, ?, ?)
+    ON CONFLICT (namespace, id) DO UPDATE SET body = excluded.body`,
+  putSchedulerConfig: "INSERT INTO scheduler_config (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
   putNode: "INSERT INTO node (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
 } as const;
 

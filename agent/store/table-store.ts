@@ -6,6 +6,8 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ScalingEvents } from "../model/scaling.js";
+import type { SchedulerConfig } from "../model/scheduler-config.js";
 import { CommitQueue, type CommitQueueDeps } from "./commit-queue.js";
 import { type Effect, jobKey, tableOf, watchKeyOf } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
@@ -137,6 +139,14 @@ export abstract class TableStore implements StateStore {
 
   node(): Node | undefined {
     return this.#tables.node;
+  }
+
+  scalingEvents(namespace: string, jobId: string): ScalingEvents | undefined {
+    return this.#tables.scalingEvents(namespace, jobId);
+  }
+
+  schedulerConfig(): SchedulerConfig | undefined {
+    return this.#tables.schedulerConfig;
   }
 
   taskHandle(allocId: string, task: string): StoredHandle | undefined {

@@ -4,6 +4,8 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ScalingEvents } from "../model/scaling.js";
+import type { SchedulerConfig } from "../model/scheduler-config.js";
 import { type Effect, jobKey, tableOf } from "./effect.js";
 import { GroupedMap } from "./ordered-map.js";
 import type { StoredHandle, TableName } from "./state-store.js";
@@ -23,6 +25,9 @@ export interface TablesSnapshot {
   readonly namespaces: readonly Namespace[];
   /** By job key, in Unix seconds. */
   readonly launches: ReadonlyMap<string, number>;
+  /** By job key. */
+  readonly scalingEvents: ReadonlyMap<string, ScalingEvents>;
+  readonly schedulerConfig: SchedulerConfig | undefined;
   /** Oldest first. */
   readonly tombstones: readonly string[];
   /** By allocation, then by task. */
@@ -50,6 +55,8 @@ export const emptySnapshot = (): TablesSnapshot => ({
   node: undefined,
   namespaces: [defaultNamespace],
   launches: new Map(),
+  scalingEvents: new Map(),
+  schedulerConfig: undefined,
   tombstones: [],
   handles: new Map(),
 });
@@ -74,7 +81,9 @@ export class Tables {
   readonly #jobVersions: Map<string, readonly Job[]>;
   readonly #tombstones: Set<string>;
   readonly #handles = new Map<string, Map<string, StoredHandle>>();
+  readonly #scalingEvents: Map<string, ScalingEvents>;
   #node: Node | undefined;
+  #schedulerConfig: SchedulerConfig | undefined;
   #completedEvals = 0;
 
   constructor(from: TablesSnapshot = emptySnapshot()) {
@@ -90,6 +99,8 @@ export class Tables {
     this.namespaces = new Map(from.namespaces.map((namespace) => [namespace.Name, namespace]));
     this.launches = new Map(from.launches);
     this.#node = from.node;
+    this.#scalingEvents = new Map(from.scalingEvents);
+    this.#schedulerConfig = from.schedulerConfig;
   }
 
   get index(): number {
@@ -98,6 +109,10 @@ export class Tables {
 
   get node(): Node | undefined {
     return this.#node;
+  }
+
+  get schedulerConfig(): SchedulerConfig | undefined {
+    return this.#schedulerConfig;
   }
 
   get completedEvals(): number {
@@ -124,6 +139,10 @@ export class Tables {
     return this.#handles.get(allocId)?.get(task);
   }
 
+  scalingEvents(namespace: string, id: string): ScalingEvents | undefined {
+    return this.#scalingEvents.get(jobKey(namespace, id));
+  }
+
   snapshot(): TablesSnapshot {
     return {
       index: this.#index,
@@ -136,6 +155,8 @@ export class Tables {
       node: this.#node,
       namespaces: this.namespacesByName(),
       launches: new Map(this.launches),
+      scalingEvents: new Map(this.#scalingEvents),
+      schedulerConfig: this.#schedulerConfig,
       tombstones: [...this.#tombstones],
       handles: new Map([...this.#handles].map(([allocId, tasks]) => [allocId, new Map(tasks)])),
     };
@@ -171,6 +192,7 @@ export class Tables {
         this.#jobVersions.delete(jobKey(effect.namespace, effect.id));
         this.launches.delete(jobKey(effect.namespace, effect.id));
         this.jobs.delete(jobKey(effect.namespace, effect.id));
+        this.#scalingEvents.delete(jobKey(effect.namespace, effect.id));
         return;
       case "job-version":
         this.#jobVersions.set(jobKey(effect.job.Namespace, effect.job.ID), effect.versions);
@@ -199,6 +221,12 @@ export class Tables {
         return;
       case "node":
         this.#node = effect.node;
+        return;
+      case "scaling-events":
+        this.#scalingEvents.set(jobKey(effect.namespace, effect.id), effect.events);
+        return;
+      case "scheduler-config":
+        this.#schedulerConfig = effect.config;
         return;
       case "task-handle":
         this.#putHandle(effect.allocId, effect.task, effect.handle);

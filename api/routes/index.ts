@@ -6,21 +6,28 @@ import { agentRoutes } from "./agent.js";
 import { allocationRoutes } from "./allocation.js";
 import { allocationsRoutes } from "./allocations.js";
 import { clientAllocationRoutes } from "./client-allocation.js";
+import { deploymentCommandRoutes } from "./deployment-commands.js";
 import { deploymentsRoutes } from "./deployments.js";
 import { evaluationsRoutes } from "./evaluations.js";
 import { eventsRoutes } from "./events.js";
 import { jobRoutes } from "./job.js";
 import { jobLaunchesRoutes } from "./job-launches.js";
+import { jobSchedulingRoutes } from "./job-scheduling.js";
 import { jobSpecsRoutes } from "./job-specs.js";
 import { jobVersionsRoutes } from "./job-versions.js";
 import { jobsRoutes } from "./jobs.js";
 import { namespacesRoutes } from "./namespaces.js";
+import { nodeCommandRoutes } from "./node-commands.js";
 import { nodesRoutes } from "./nodes.js";
+import { operatorRoutes } from "./operator.js";
 import { searchRoutes } from "./search.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
 
-type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "agent" | "stats"> & {
+type RouteDeps = Pick<
+  ApiDeps,
+  "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "scheduling" | "deployments" | "nodes" | "agent" | "stats"
+> & {
   readonly options: ApiOptions;
 };
 
@@ -34,9 +41,13 @@ export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...jobRoutes(deps),
   ...jobVersionsRoutes(deps),
   ...jobLaunchesRoutes(deps),
+  ...jobSchedulingRoutes(deps),
   ...evaluationsRoutes(deps),
   ...deploymentsRoutes(deps),
+  ...deploymentCommandRoutes(deps),
   ...nodesRoutes(deps),
+  ...nodeCommandRoutes(deps),
+  ...operatorRoutes(deps),
   ...agentRoutes(deps),
   ...namespacesRoutes(deps),
   ...searchRoutes(deps),

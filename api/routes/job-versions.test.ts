@@ -34,7 +34,7 @@ describe("versions", () => {
         ID: "web",
         Objects: [
           {
-            Fields: [field("Datacenters", "*", "", "Deleted"), field("Datacenters", "", "dc1", "Added")],
+            Fields: [field("Datacenters", "", "dc1", "Added"), field("Datacenters", "*", "", "Deleted")],
             Name: "Datacenters",
             Objects: null,
             Type: "Edited",

@@ -3,8 +3,8 @@ import { encodeJob } from "../../agent/model/encode-job.js";
 import { FieldReader } from "../../agent/model/field-reader.js";
 import { describe } from "../../agent/model/invalid-field.js";
 import type { Job } from "../../agent/model/job.js";
-import { diffJobs, type JobDiff } from "../../agent/model/job-difference.js";
 import { encodeJson } from "../../agent/model/json.js";
+import { diffJobs, type JobDiff } from "../../agent/model/spec-diff.js";
 import type { StateReader } from "../../agent/store/state-store.js";
 import type { JobCommands } from "../deps.js";
 import { neededBody, ofPath } from "../job-request.js";
@@ -77,7 +77,7 @@ async function versionRequest(call: Call) {
 
 /** Each version against the one before it, or against one of them. */
 function diffsOf(versions: readonly Job[], against: number | undefined): readonly JobDiff[] {
-  if (against === undefined) return versions.slice(0, -1).map((job, i) => diffJobs(versions[i + 1], job));
+  if (against === undefined) return versions.slice(0, -1).map((job, i) => diffJobs(versions[i + 1] ?? null, job));
   const base = found(
     versions.find(({ Version }) => Version === against),
     `job version ${against} not found`,

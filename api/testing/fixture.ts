@@ -12,6 +12,7 @@ import type { Change } from "../../agent/store/state-store.js";
 import type { AllocCommands, ApiDeps, JobCommands, NamespaceCommands } from "../deps.js";
 import { type Api, createApi } from "../server.js";
 import { HttpClient } from "./http-client.js";
+import { notedDeployments, notedNodes, notedScheduling } from "./noted-commands.js";
 
 export interface Fixture {
   readonly api: Api;
@@ -54,6 +55,9 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Fixtur
     },
     events,
     allocs: notedAllocs(calls),
+    scheduling: notedScheduling(calls),
+    deployments: notedDeployments(calls),
+    nodes: notedNodes(calls),
     agent: { version: "1.2.3", dataDir: "/var/lib/allocd" },
     stats: {
       ofAllocation: async (allocId, task) => new AllocStats({ runs: () => new Map(), coreMhz: () => 1_000, clock }).of(allocId, task),

@@ -18,6 +18,8 @@ const opened: Opened = {
     node: undefined,
     namespaces: [],
     launches: [],
+    scalingEvents: [],
+    schedulerConfig: undefined,
   },
   restored: false,
   unclean: false,

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import type { DesiredAllocation } from "../../model/allocation.js";
+import { defaultSchedulerConfig } from "../../model/scheduler-config.js";
 import { MAX_TASK_EVENTS, type TaskState } from "../../model/task-state.js";
 import type { Change, StateReader } from "../state-store.js";
 import { aDeployment, aJob, aNamespace, aNode, anAlloc, anEval, aTaskEvent, aTaskState } from "./samples.js";
@@ -117,6 +118,17 @@ const deployment = fc.record({ ID: name, JobID: jobId, RequireProgressBy: maybeT
   return aDeployment(ID, { JobID, TaskGroups: { g: { ...group, ...counts, RequireProgressBy } } });
 });
 
+const scalingEvents = fc
+  .record({ id: jobId, Count: fc.option(fc.nat(9), { nil: null }), Time: time, Message: fc.string() })
+  .map(({ id, ...members }) => {
+    const event = { ...members, PreviousCount: 1, Error: false, Meta: null, EvalID: "", CreateIndex: 0 };
+    return fixed({ kind: "scaling-events", namespace: "default", id, events: { g: [event] } });
+  });
+
+const schedulerConfig = fc
+  .boolean()
+  .map((RejectJobRegistration) => fixed({ kind: "scheduler-config", config: { ...defaultSchedulerConfig, RejectJobRegistration } }));
+
 const handle = fc.record({
   run: fc.nat(),
   driver: fc.option(fc.dictionary(name, json, { noNullPrototype: true }), { nil: null }),
@@ -139,6 +151,8 @@ export const randomChange: fc.Arbitrary<RandomChange> = fc.oneof(
   evaluation.map(({ ID }) => fixed({ kind: "eval-delete", id: ID })),
   deployment.map((of) => fixed({ kind: "deployment", deployment: of })),
   name.map((id) => fixed({ kind: "deployment-delete", id })),
+  scalingEvents,
+  schedulerConfig,
   time.map((StatusUpdatedAt) => fixed({ kind: "node", node: aNode({ StatusUpdatedAt }) })),
   fc.tuple(name, task, handle).map(([allocId, of, value]) => fixed({ kind: "task-handle", allocId, task: of, handle: value })),
   fc.tuple(name, task).map(([allocId, of]) => fixed({ kind: "task-handle", allocId, task: of, handle: null })),

@@ -138,6 +138,8 @@ export const aNode = (members: Partial<Node> = {}): Node => ({
   MaxDynamicPort: 32_000,
   Status: "ready",
   SchedulingEligibility: "eligible",
+  DrainStrategy: null,
+  LastDrain: null,
   CgroupParent: "",
   StatusUpdatedAt: 7n,
   CreateIndex: 0,

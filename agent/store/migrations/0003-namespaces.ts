@@ -5,7 +5,7 @@ import type { Migration } from "./migration.js";
  * each of those becomes one.
  */
 export const namespaces: Migration = {
-  version: 2,
+  version: 3,
   name: "namespaces",
   up: `
     CREATE TABLE namespaces (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
@@ -23,5 +23,5 @@ export const namespaces: Migration = {
       FOREIGN KEY (namespace, id) REFERENCES jobs (namespace, id) ON DELETE CASCADE
     ) STRICT;
   `,
-  down: "Stop the agent; DROP TABLE periodic_launches; DROP TABLE namespaces; DELETE FROM migrations WHERE version = 2; PRAGMA user_version = 1. Jobs stay in their namespaces; periodic jobs are not launched by the earlier version.",
+  down: "Stop the agent; DROP TABLE periodic_launches; DROP TABLE namespaces; DELETE FROM migrations WHERE version = 3; PRAGMA user_version = 2. Jobs stay in their namespaces; periodic jobs are not launched by the earlier version.",
 };
