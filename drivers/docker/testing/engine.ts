@@ -17,7 +17,7 @@ import { delimiter, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import Docker from "dockerode";
 import pino from "pino";
-import { allPids, commandLine } from "../../shim/proc.js";
+import { allPids, commandLine, identify } from "../../shim/proc.js";
 import type { Time } from "../time.js";
 
 const startLimitMs = 30_000;
@@ -117,14 +117,19 @@ export class PrivateEngine {
         () => false,
       );
       if (up) return;
-      if (daemon.exitCode !== null || Date.now() > end) throw new Error(`dockerd does not start: see ${this.dir}/log`);
+      if (daemon.exitCode !== null || Date.now() > end)
+        throw new Error(`dockerd does not start: ${readFileSync(join(this.dir, "log"), "utf8").slice(-2000)}`);
     }
   }
 
   /** As a crash does: containers go on. */
   async crash(): Promise<void> {
+    const containerd = join(this.dir, "exec/containerd/containerd.pid");
+    const pid = Number(readFileSync(containerd, "utf8"));
     await this.#end("SIGKILL");
-    rmSync(join(this.dir, "pid"), { force: true });
+    // It goes with the engine. A successor that still sees it, if only as a zombie, waits for it in vain.
+    while (identify(pid)) await pause(10);
+    for (const file of [containerd, join(this.dir, "pid")]) rmSync(file, { force: true });
   }
 
   /** Starts a container that does nothing, or `command`. */

@@ -94,6 +94,14 @@ export class TestRegistry {
     return this.#manifests.get(`${repository}:${tag}`)?.digest ?? "";
   }
 
+  /** Forgets what happened, but no image. */
+  reset(): void {
+    this.fault = {};
+    this.credentials = null;
+    this.pulls.length = 0;
+    this.logins.length = 0;
+  }
+
   /** Layers that have stalled come. */
   goOn(): void {
     for (const send of this.#stalled) send();
