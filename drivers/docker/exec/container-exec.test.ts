@@ -232,6 +232,26 @@ describeWithEngine("exec in a container", (engine) => {
       expect(await client.exited).toMatchObject({ reason: "the client closed stdin" });
     }, 15_000);
 
+    test("of an engine that takes sizes is given its size, and there is no shell in between", async () => {
+      const asked: unknown[] = [];
+      const { docker } = engine();
+      const newer: Docker = Object.assign(Object.create(docker), {
+        version: async () => ({ ApiVersion: "1.43" }),
+        getContainer: (id: string) => {
+          const real = docker.getContainer(id);
+          return Object.assign(Object.create(real), {
+            exec: (options: Docker.ExecCreateOptions) => {
+              asked.push(options.Cmd, options.ConsoleSize);
+              return real.exec(options);
+            },
+          });
+        },
+      });
+      const client = await ExecClient.start(newer, container.id, ["true"], { tty: size });
+      expect(await client.exited).toEqual({ exitCode: 0, reason: "" });
+      expect(asked).toEqual([["true"], [33, 99]]);
+    });
+
     test("of a container without a shell works, and gets its size", async () => {
       const bare = await engine().container(["sleep", "100000"], shellessImage);
       const client = await start(["cat"], { tty: size }, bare.id);

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { AuthConfig } from "./auth-config.js";
 
-const limitMs = 15_000;
+const defaultLimitMs = 15_000;
 const maxAnswerBytes = 64 * 1024;
 /** A helper that says this has nothing for the registry, which is no failure. */
 const nothingFound = /credentials not found/i;
@@ -17,13 +17,19 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * What a helper prints is never part of an error, as it may be a secret.
  *
  * @param env the helper's: where it is found, and what it may need to get at its secrets.
+ * @param limitMs how long it may take.
  * @returns undefined when it has nothing for the server.
  * @throws Error that names the helper.
  */
-export async function askCredentialHelper(name: string, server: string, env: Environment): Promise<AuthConfig | undefined> {
+export async function askCredentialHelper(
+  name: string,
+  server: string,
+  env: Environment,
+  limitMs = defaultLimitMs,
+): Promise<AuthConfig | undefined> {
   const program = `docker-credential-${name}`;
   if (!helperName.test(name)) throw new Error(`${JSON.stringify(name)} is no name of a credential helper`);
-  const { code, output } = await run(program, server, env);
+  const { code, output } = await run(program, server, env, limitMs);
   if (code !== 0) {
     if (nothingFound.test(output)) return undefined;
     throw new Error(`${program} failed with exit code ${code}`);
@@ -55,7 +61,12 @@ function fields(output: string): Readonly<Record<string, unknown>> {
   }
 }
 
-function run(program: string, input: string, env: Environment): Promise<{ readonly code: number; readonly output: string }> {
+function run(
+  program: string,
+  input: string,
+  env: Environment,
+  limitMs: number,
+): Promise<{ readonly code: number; readonly output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], detached: true, env });
     const pieces: Buffer[] = [];

@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { askCredentialHelper } from "./credential-helper.js";
 import { type AuthSources, findAuth } from "./registry-auth.js";
 
 let dir: string;
@@ -102,6 +103,11 @@ test.each([
 ])("a helper that does %j is an error without a word of what it said", async (script, message) => {
   helper("bad", script);
   await expect(findAuth("reg", undefined, only("bad"))).rejects.toThrow(new Error(message));
+});
+
+test("a helper that does not answer is ended, with what it has started", async () => {
+  helper("slow", "sleep 1000 & sleep 1000");
+  await expect(askCredentialHelper("slow", "reg", env, 200)).rejects.toThrow("docker-credential-slow did not answer within 0.2 s");
 });
 
 test("a helper that is not there, or has no name of one, is an error", async () => {
