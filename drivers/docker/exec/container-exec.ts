@@ -134,12 +134,13 @@ export class ContainerExec implements ExecProcess {
   /** The engine knows how a command ended a moment after its output has. */
   async #exit(): Promise<Exit> {
     const { time } = this.#deps;
+    const { exec, state: first } = this.#command;
     let trouble = "";
     const begun = time.monotonicMs();
     let limitMs = exitLimitMs;
     for (let waitMs = 1; time.monotonicMs() < begun + limitMs; waitMs = Math.min(waitMs * 2, mostExitWaitMs)) {
       try {
-        const { running, exitCode } = await this.#command.exec.state();
+        const { running, exitCode } = first.running ? await exec.state() : first;
         if (!running && exitCode !== null) return { exitCode, reason: await this.#whyEnded(exitCode) };
         trouble = "the engine has closed the connection of a command that runs";
       } catch (error) {

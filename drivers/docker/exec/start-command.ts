@@ -3,7 +3,7 @@ import type Docker from "dockerode";
 import { DriverError } from "../../driver.js";
 import { engineFailure } from "../engine-failure.js";
 import type { Time } from "../time.js";
-import { EngineExec, type EngineExecSpec } from "./engine-exec.js";
+import { EngineExec, type EngineExecSpec, type EngineExecState } from "./engine-exec.js";
 import { FrameDemuxer } from "./frame-demuxer.js";
 
 /** How long the engine may take to start a command. */
@@ -23,8 +23,8 @@ export interface StartedCommand {
   /** Paused; its first bytes are `head`. */
   readonly socket: Socket;
   readonly head: Buffer;
-  /** On the engine's host. */
-  readonly pid: number;
+  /** As it was when it was first seen to run; a quick command may have ended by then. */
+  readonly state: EngineExecState;
 }
 
 /** The engine said that it could not start the command. */
@@ -58,8 +58,8 @@ export async function startCommand(
   const start = new CommandStart(exec, socket, options.time);
   try {
     const said = options.mark && (await start.readMark(options.mark));
-    const pid = await start.untilStarted(spec.tty, said ? 0 : firstLookMs);
-    if (said !== "not found") return { exec, socket, head: start.head, pid };
+    const state = await start.untilStarted(spec.tty, said ? 0 : firstLookMs);
+    if (said !== "not found") return { exec, socket, head: start.head, state };
     throw new NotStarted(notFound(options.mark?.command ?? ""), false);
   } catch (error) {
     socket.destroy();
@@ -107,19 +107,19 @@ class CommandStart {
 
   /**
    * @param firstMs when to look first.
-   * @returns the command's pid.
+   * @returns its first state with a pid.
    */
-  async untilStarted(tty: boolean, firstMs: number): Promise<number> {
+  async untilStarted(tty: boolean, firstMs: number): Promise<EngineExecState> {
     for (let waitMs = firstMs; ; waitMs = Math.max(firstLookMs, Math.min(waitMs * 1.2, lastLookMs))) {
       await this.#news(waitMs);
-      const { pid, running, exitCode } = await this.#state();
-      if (pid > 0) return pid;
-      if (!running && exitCode !== null) throw new NotStarted(await this.#complaint(tty), false);
+      const state = await this.#state();
+      if (state.pid > 0) return state;
+      if (!state.running && state.exitCode !== null) throw new NotStarted(await this.#complaint(tty), false);
       this.#checkTime();
     }
   }
 
-  async #state(): ReturnType<EngineExec["state"]> {
+  async #state(): Promise<EngineExecState> {
     try {
       return await this.#exec.state();
     } catch (error) {

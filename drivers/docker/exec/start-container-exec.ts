@@ -37,7 +37,7 @@ export async function startContainerExec(request: ContainerExecRequest): Promise
   const { spec } = request;
   const processes = new SessionProcesses(spec.sessionId, request);
   const { command, sized } = await start(request, processes);
-  processes.started(command.pid);
+  processes.started(command.state.pid);
   const exec = new ContainerExec(command, spec.tty !== null, { ...request, processes });
   if (spec.tty && !sized) exec.resize(spec.tty);
   return exec;
