@@ -9,7 +9,7 @@ import { FrameDemuxer } from "./frame-demuxer.js";
 /** How long the engine may take to start a command. */
 const startLimitMs = 60_000;
 /** The first look comes when the fastest engine may be ready; later ones are further apart. */
-const firstLookMs = 10;
+const firstLookMs = 25;
 const lastLookMs = 250;
 /** What the engine says when a command can not be started: as much of it as is read, and for how long. */
 const complaintBytes = 4096;
