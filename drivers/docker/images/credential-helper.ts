@@ -9,18 +9,21 @@ const nothingFound = /credentials not found/i;
 const tokenUser = "<token>";
 const helperName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
  * Asks `docker-credential-<name>`, as Docker's own client does: the server's name on stdin, JSON on stdout.
  *
  * What a helper prints is never part of an error, as it may be a secret.
  *
+ * @param env the helper's: where it is found, and what it may need to get at its secrets.
  * @returns undefined when it has nothing for the server.
  * @throws Error that names the helper.
  */
-export async function askCredentialHelper(name: string, server: string): Promise<AuthConfig | undefined> {
+export async function askCredentialHelper(name: string, server: string, env: Environment): Promise<AuthConfig | undefined> {
   const program = `docker-credential-${name}`;
   if (!helperName.test(name)) throw new Error(`${JSON.stringify(name)} is no name of a credential helper`);
-  const { code, output } = await run(program, server);
+  const { code, output } = await run(program, server, env);
   if (code !== 0) {
     if (nothingFound.test(output)) return undefined;
     throw new Error(`${program} failed with exit code ${code}`);
@@ -52,9 +55,9 @@ function fields(output: string): Readonly<Record<string, unknown>> {
   }
 }
 
-function run(program: string, input: string): Promise<{ readonly code: number; readonly output: string }> {
+function run(program: string, input: string, env: Environment): Promise<{ readonly code: number; readonly output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], detached: true });
+    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], detached: true, env });
     const pieces: Buffer[] = [];
     let bytes = 0;
     let trouble = "";

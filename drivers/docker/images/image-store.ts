@@ -79,7 +79,7 @@ export class ImageStore {
    */
   async ensure(request: ImageRequest, onProgress: (message: string) => void, signal?: AbortSignal): Promise<FoundImage> {
     const reference = parse(request.image);
-    const before = await this.#inspect(reference);
+    let before = await this.#inspect(reference);
     let found = request.forcePull || reference.tag === "latest" ? undefined : before;
     for (let attempt = 0; attempt < lookAttempts; attempt++) {
       const removal = found && this.#users.removing(found.Id);
@@ -89,8 +89,10 @@ export class ImageStore {
         const isOurs = this.#users.use(found.Id, reference.name, request.owner, found.Id !== before?.Id);
         return { id: found.Id, config: found.Config, isOurs };
       }
-      if (removal) await removal;
-      else if (request.load !== undefined) await this.#load(reference, request, request.load, signal);
+      if (removal) {
+        await removal;
+        before = undefined;
+      } else if (request.load !== undefined) await this.#load(reference, request, request.load, signal);
       else await this.#pull(reference, request, onProgress, signal);
       found = await this.#inspect(reference);
     }

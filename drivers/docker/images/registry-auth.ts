@@ -1,5 +1,5 @@
 import type { AuthConfig } from "./auth-config.js";
-import { askCredentialHelper } from "./credential-helper.js";
+import { askCredentialHelper, type Environment } from "./credential-helper.js";
 import { readDockerConfig, registryOf } from "./docker-config.js";
 import { defaultRegistry } from "./image-reference.js";
 
@@ -16,6 +16,8 @@ export interface AuthSources {
   readonly config: string;
   /** The name of a credential helper for all registries; "" is none. */
   readonly helper: string;
+  /** Of the helpers. */
+  readonly env: Environment;
 }
 
 /** What clients and helpers call the default registry. */
@@ -35,16 +37,16 @@ export async function findAuth(registry: string, task: TaskAuth | undefined, sou
     const { username, password, email = "", serverAddress = "" } = task;
     return { username, password, ...(email !== "" && { email }), serveraddress: serverAddress || server };
   }
-  const stored = sources.config === "" ? undefined : await fromConfig(sources.config, registry, server);
+  const stored = sources.config === "" ? undefined : await fromConfig(sources, registry, server);
   if (stored) return stored;
-  return sources.helper === "" ? undefined : askCredentialHelper(sources.helper, server);
+  return sources.helper === "" ? undefined : askCredentialHelper(sources.helper, server, sources.env);
 }
 
-async function fromConfig(path: string, registry: string, server: string): Promise<AuthConfig | undefined> {
-  const { auths, credHelpers, credsStore } = await readDockerConfig(path);
+async function fromConfig(sources: AuthSources, registry: string, server: string): Promise<AuthConfig | undefined> {
+  const { auths, credHelpers, credsStore } = await readDockerConfig(sources.config);
   const host = registryOf(registry);
   const helper = credHelpers.get(host) ?? credsStore;
-  const asked = helper === "" ? undefined : await askCredentialHelper(helper, server);
+  const asked = helper === "" ? undefined : await askCredentialHelper(helper, server, sources.env);
   if (asked) return asked;
   const auth = auths.get(host);
   if (!auth) return undefined;
