@@ -15,6 +15,9 @@ import { encodeJson } from "../model/json.js";
  *       <task>/                      0755   the task's user's, as all below it but `private`
  *         local/  tmp/
  *         secrets/  private/         0700
+ *       <task>/                      0700   of a task with an image: the agent's, so that nobody on the host comes through
+ *         local/  tmp/  secrets/    01777   mounted one by one: whoever the container's user is can write there
+ *         private/                   0700
  */
 
 /** The name of the group's shared directory, which no task can have. */
@@ -53,16 +56,19 @@ export function makeAllocDir(dataDir: string, allocId: string): void {
 /**
  * Makes a task's own directories. Existing ones stay as they are.
  *
+ * @param owner `anyone`: users that only the task's image knows.
  * @throws Error when the task's name can not be that of a directory.
  */
-export function makeTaskDir(dirs: TaskDirs, task: string, owner: Owner | null): void {
+export function makeTaskDir(dirs: TaskDirs, task: string, owner: Owner | "anyone" | null): void {
   if (task === sharedName || task === "." || task === ".." || /[/\0]/.test(task)) {
     throw new Error(`Task.Name: got ${JSON.stringify(task)}, which can not be the name of a directory`);
   }
-  makeDir(dirs.task, 0o755, owner);
-  makeDir(dirs.local, 0o755, owner);
-  makeDir(join(dirs.task, "tmp"), 0o755, owner);
-  makeDir(dirs.secrets, 0o700, owner);
+  const isOpen = owner === "anyone";
+  const user = isOpen ? null : owner;
+  makeDir(dirs.task, isOpen ? 0o700 : 0o755, user);
+  makeDir(dirs.local, isOpen ? 0o1777 : 0o755, user);
+  makeDir(join(dirs.task, "tmp"), isOpen ? 0o1777 : 0o755, user);
+  makeDir(dirs.secrets, isOpen ? 0o1777 : 0o700, user);
   makeDir(join(dirs.task, "private"), 0o700, null);
 }
 
