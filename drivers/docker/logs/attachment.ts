@@ -32,6 +32,11 @@ export class Attachment {
     this.ended = new Promise((resolve) => source.once("close", () => resolve()));
   }
 
+  /** Whether the container has to wait. */
+  get isFull(): boolean {
+    return this.#sink === null && this.#received[1] + this.#received[2] >= maxHeld;
+  }
+
   received(stream: OutputStream): number {
     return this.#received[stream];
   }

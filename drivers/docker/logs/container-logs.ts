@@ -29,7 +29,9 @@ const streams: readonly OutputStream[] = [1, 2];
 /** After so many bytes the place in the engine's log is looked for again, well before the engine drops it. */
 const anchorBytes = 1024 * 1024;
 /** What is written at the same time is in the engine's log by then, and has come. */
-const settleMs = 50;
+const settleMs = 5;
+/** So often a moment is looked for in which nothing is written. */
+const quietRounds = 100;
 /** Messages so old are in the engine's log whatever it is doing. */
 const settledNs = 1_000_000_000n;
 /** After so much silence all output has come. */
@@ -132,13 +134,16 @@ export class ContainerLogs {
     const live = await this.#attachment();
     try {
       const recent = new RecentBytes(anchorBytes);
-      await this.#replay(true, (stream, bytes) => recent.add(stream, bytes));
-      const received = { 1: live.received(1), 2: live.received(2) };
-      await time.sleep(settleMs, this.#closing.signal);
-      const known = (stream: OutputStream): number => {
-        const held = live.held(stream);
-        return overlap(recent.of(stream), held, received[stream] || held.length);
-      };
+      const received = () => ({ 1: live.received(1), 2: live.received(2) });
+      let before = received();
+      // When nothing is written meanwhile, what has come is what is in the log by now: counting is exact where comparing may not be.
+      for (let round = 0; round < quietRounds && !live.isFull; round++) {
+        before = received();
+        await this.#replay(true, (stream, bytes) => recent.add(stream, bytes));
+        await time.sleep(settleMs, this.#closing.signal);
+        if (streams.every((stream) => before[stream] === live.received(stream))) break;
+      }
+      const known = (stream: OutputStream): number => overlap(recent.of(stream), live.held(stream), before[stream]);
       live.release({ 1: known(1), 2: known(2) }, this.#sink);
       return live;
     } catch (error) {
