@@ -43,8 +43,11 @@ const cgroup = `allocd-engine-${mark}`;
 async function start() {
   mkdirSync(dir, { recursive: true });
   addBridge();
-  // After a crash it may name a process that is gone, or another's.
-  rmSync(join(dir, "pid"), { force: true });
+  // After a crash they may name processes that are gone but for their parent to notice: the engine would wait for those.
+  for (const file of ["pid", "exec/containerd/containerd.pid"]) {
+    const path = join(dir, file);
+    if (existsSync(path) && !isAlive(Number(readFileSync(path, "utf8")))) rmSync(path);
+  }
   const log = openSync(join(dir, "log"), "a");
   const options = [
     ...["--data-root", join(dir, "data")],
@@ -60,7 +63,8 @@ async function start() {
   const daemon = spawn("dockerd", options, { stdio: ["ignore", log, log], detached: true, env });
   daemon.unref();
   for (const end = Date.now() + startMs; !(await answers()); await sleep(50)) {
-    if (daemon.exitCode !== null || Date.now() > end) throw new SetupError(`the engine does not start:\n${readFileSync(join(dir, "log"), "utf8").slice(-2000)}`);
+    if (daemon.exitCode !== null || Date.now() > end)
+      throw new SetupError(`the engine does not start:\n${readFileSync(join(dir, "log"), "utf8").slice(-2000)}`);
   }
   const images = docker("images", "--format", "{{.Repository}}:{{.Tag}}").split("\n");
   if (!images.includes("busybox:local")) importBusybox();
@@ -100,7 +104,11 @@ function addBridge() {
   const taken = execFileSync("ip", ["route"], { encoding: "utf8" });
   const [a, b] = createHash("sha256").update(dir).digest();
   const free = Array.from({ length: 250 }, (_, i) => `10.${128 + (a % 127)}.${(b + i) % 256}.`).find((net) => !taken.includes(net));
-  for (const args of [["link", "add", bridge, "type", "bridge"], ["addr", "add", `${free}1/24`, "dev", bridge], ["link", "set", bridge, "up"]])
+  for (const args of [
+    ["link", "add", bridge, "type", "bridge"],
+    ["addr", "add", `${free}1/24`, "dev", bridge],
+    ["link", "set", bridge, "up"],
+  ])
     execFileSync("ip", args, { stdio: ["ignore", "ignore", "inherit"] });
 }
 
@@ -149,7 +157,18 @@ const importBusybox = () => importRoot(busyboxRoot(), "busybox:local");
 function importRedis() {
   const root = busyboxRoot();
   const packages = mkdtempSync(join(dir, "packages-"));
-  const names = ["redis-server", "redis-tools", "libatomic1", "libjemalloc2", "liblzf1", "libssl3", "libsystemd0", "liblua5.1-0", "lua-cjson", "lua-bitop"];
+  const names = [
+    "redis-server",
+    "redis-tools",
+    "libatomic1",
+    "libjemalloc2",
+    "liblzf1",
+    "libssl3",
+    "libsystemd0",
+    "liblua5.1-0",
+    "lua-cjson",
+    "lua-bitop",
+  ];
   const quiet = { cwd: packages, stdio: ["ignore", "ignore", "inherit"] };
   spawnSync("apt-get", ["update", "-qq"], quiet);
   const fetched = spawnSync("apt-get", ["download", "-qq", ...names], quiet);
@@ -164,7 +183,13 @@ function importRedis() {
     const libraries = execFileSync("ldd", [program], { encoding: "utf8", env }).match(/\/\S+(?= \()/g) ?? [];
     for (const library of libraries) copyFileSync(library, join(root, dirname(library) === "/lib64" ? "lib64" : "lib", basename(library)));
   }
-  importRoot(root, "redis:3.2", 'CMD ["/usr/bin/redis-server","--protected-mode","no"]', "EXPOSE 6379", "ENV LD_LIBRARY_PATH=/lib PATH=/usr/bin:/bin");
+  importRoot(
+    root,
+    "redis:3.2",
+    'CMD ["/usr/bin/redis-server","--protected-mode","no"]',
+    "EXPOSE 6379",
+    "ENV LD_LIBRARY_PATH=/lib PATH=/usr/bin:/bin",
+  );
   rmSync(packages, { recursive: true });
 }
 
@@ -187,7 +212,10 @@ const own = () =>
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && isAlive(Number(name)))
     .filter((name) => {
       try {
-        return /dockerd|containerd|docker-proxy/.test(readFileSync(`/proc/${name}/comm`, "utf8")) && readFileSync(`/proc/${name}/cmdline`, "utf8").includes(dir);
+        return (
+          /dockerd|containerd|docker-proxy/.test(readFileSync(`/proc/${name}/comm`, "utf8")) &&
+          readFileSync(`/proc/${name}/cmdline`, "utf8").includes(dir)
+        );
       } catch {
         return false;
       }

@@ -58,12 +58,19 @@ export const dockerSettings = () =>
       userns: list([], "Values of userns_mode."),
       uts: list([], "Values of uts_mode."),
     }),
-    infra_image: text("", "The image that holds the network of a group in bridge mode. Empty: one that the agent makes, which needs no registry."),
+    infra_image: text(
+      "",
+      "The image that holds the network of a group in bridge mode. Empty: one that the agent makes, which needs no registry.",
+    ),
     infra_image_pull_timeout: duration({ min: "1s", max: longest }, "5m", "How long its pull may take."),
     image_pull_timeout: duration({ min: "1s", max: longest }, "5m", "How long a pull may take for a task that does not say."),
     pull_activity_timeout: duration({ min: "1m", max: longest }, "2m", "How long a pull may stand still."),
     container_exists_attempts: whole({ min: 1, max: 100 }, 5, "How often a container's name that is taken is made free."),
-    pids_limit: whole({ min: 0, max: 1 << 30 }, 0, "The most processes that a task may ask for, and the limit of those that do not. 0 is none."),
+    pids_limit: whole(
+      { min: 0, max: 1 << 30 },
+      0,
+      "The most processes that a task may ask for, and the limit of those that do not. 0 is none.",
+    ),
     oom_score_adj: whole({ min: 0, max: 1000 }, 0, "How early the kernel ends containers when memory is short, for tasks that do not say."),
     disable_log_collection: flag(false, "Whether the output of containers is left to the engine."),
     extra_labels: list(
@@ -72,6 +79,9 @@ export const dockerSettings = () =>
     ),
     logging: group("How the engine keeps the output of tasks that do not say.", {
       type: text("json-file", "A logging driver. One that can not be read loses output while the agent is away."),
-      config: map("Its options. What they keep is what output an absent agent can still take over.", { "max-file": "2", "max-size": "10m" }),
+      config: map("Its options. What they keep is what output an absent agent can still take over.", {
+        "max-file": "2",
+        "max-size": "10m",
+      }),
     }),
   });

@@ -86,8 +86,13 @@ export class Containers {
 
   /** What is left of the task's earlier runs goes; what is somebody else's stays. */
   async #makeRoom({ Id, Config: { Labels }, Name }: Docker.ContainerInspectInfo, { task, allocId }: TaskSpec): Promise<void> {
-    const isOurs = Labels[labelNames.alloc] === allocId && Labels[labelNames.node] === this.#deps.nodeId() && Labels[labelNames.task] === task;
-    if (!isOurs) throw new DriverError(`failed to create container: the name ${Name.slice(1)} is taken by container ${Id.slice(0, 12)}, which is not ours`, true);
+    const isOurs =
+      Labels[labelNames.alloc] === allocId && Labels[labelNames.node] === this.#deps.nodeId() && Labels[labelNames.task] === task;
+    if (!isOurs)
+      throw new DriverError(
+        `failed to create container: the name ${Name.slice(1)} is taken by container ${Id.slice(0, 12)}, which is not ours`,
+        true,
+      );
     this.#deps.log.info({ containerId: Id }, "removing the container of an earlier run");
     await this.remove(Id);
   }

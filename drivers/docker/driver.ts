@@ -3,7 +3,16 @@ import { join } from "node:path";
 import type Docker from "dockerode";
 import type { Logger } from "pino";
 import type { DriverInfo } from "../../agent/model/node.js";
-import { type AllocLookup, type Driver, DriverError, type DriverState, type Recovery, type StartContext, type TaskRun, type TaskSpec } from "../driver.js";
+import {
+  type AllocLookup,
+  type Driver,
+  DriverError,
+  type DriverState,
+  type Recovery,
+  type StartContext,
+  type TaskRun,
+  type TaskSpec,
+} from "../driver.js";
 import { type DockerTaskConfig, parseTaskConfig } from "./config/task-config.js";
 import { createOptions } from "./container/create-options.js";
 import { hostPath } from "./container/host-paths.js";

@@ -57,10 +57,7 @@ export async function watchExit(deps: ExitWatchDeps, registered: Promise<number>
 
 /** @returns resolves with the exit code. It has to be awaited, or it fails unheard. */
 export function registerWait({ engine, containerId, signal }: ExitWatchDeps, condition: "next-exit" | "not-running"): Promise<number> {
-  const waiting = engine.unlimited("wait for container", async (docker) => {
-    const { StatusCode } = (await docker.getContainer(containerId).wait({ condition, abortSignal: signal })) as { StatusCode: number };
-    return StatusCode;
-  });
+  const waiting = engine.wait(containerId, condition, signal);
   waiting.catch(() => {});
   return waiting;
 }

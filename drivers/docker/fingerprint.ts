@@ -43,7 +43,9 @@ export async function fingerprintEngine(
       "driver.docker": "true",
       "driver.docker.version": info.ServerVersion,
       "driver.docker.os_type": info.OSType,
-      "driver.docker.runtimes": Object.keys(info.Runtimes ?? {}).sort().join(","),
+      "driver.docker.runtimes": Object.keys(info.Runtimes ?? {})
+        .sort()
+        .join(","),
       ...(options.allowPrivileged ? { "driver.docker.privileged.enabled": "true" } : {}),
       ...(options.pidsLimit > 0 ? { "driver.docker.pids.limit": String(options.pidsLimit) } : {}),
       ...(bridgeIp === "" ? {} : { "driver.docker.bridge_ip": bridgeIp }),
@@ -57,7 +59,11 @@ export async function fingerprintEngine(
 /** "" for an engine without its usual network. */
 async function bridgeAddress(engine: Engine): Promise<string> {
   try {
-    const { IPAM } = await engine.call("inspect network", (docker) => docker.getNetwork("bridge").inspect() as Promise<{ IPAM?: EngineIpam }>, lookMs);
+    const { IPAM } = await engine.call(
+      "inspect network",
+      (docker) => docker.getNetwork("bridge").inspect() as Promise<{ IPAM?: EngineIpam }>,
+      lookMs,
+    );
     return IPAM?.Config?.[0]?.Gateway ?? "";
   } catch {
     return "";

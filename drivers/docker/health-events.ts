@@ -62,7 +62,8 @@ export class HealthEvents {
         );
         // What happened while nobody listened.
         await Promise.all([...this.#watched.keys()].map((id) => this.#look(id)));
-        for await (const line of lines(events as Readable)) await this.#look((JSON.parse(line) as { Actor?: { ID?: string } }).Actor?.ID ?? "");
+        for await (const line of lines(events as Readable))
+          await this.#look((JSON.parse(line) as { Actor?: { ID?: string } }).Actor?.ID ?? "");
       } catch (error) {
         if (!signal.aborted) log.debug({ err: error }, "the engine's events can not be listened to; trying again");
       }

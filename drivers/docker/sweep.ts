@@ -43,7 +43,9 @@ export class Sweep {
     const { engine, nodeId, options, isLive, time, log } = this.#deps;
     if (!engine.mayAnswer) return;
     const filters = JSON.stringify({ label: [`${labelNames.node}=${nodeId()}`] });
-    const containers = await engine.call("list containers", (docker, abortSignal) => docker.listContainers({ all: true, filters, abortSignal }));
+    const containers = await engine.call("list containers", (docker, abortSignal) =>
+      docker.listContainers({ all: true, filters, abortSignal }),
+    );
     const youngest = Number(time.now() / 1_000_000n) - options.graceMs;
     for (const { Id, Names, Labels, Created } of containers) {
       const allocId = Labels[labelNames.alloc];

@@ -1,6 +1,15 @@
 import { statSync } from "node:fs";
 import type { DriverInfo } from "../../agent/model/node.js";
-import { type AllocLookup, type Driver, DriverError, type DriverState, type ExitResult, type Recovery, type TaskRun, type TaskSpec } from "../driver.js";
+import {
+  type AllocLookup,
+  type Driver,
+  DriverError,
+  type DriverState,
+  type ExitResult,
+  type Recovery,
+  type TaskRun,
+  type TaskSpec,
+} from "../driver.js";
 import type { ShimClient } from "../shim/client.js";
 import { type RunCgroup, type RunInfo, type RunSpec, ShimError } from "../shim/protocol.js";
 import { findCommand } from "./command-lookup.js";

@@ -19,7 +19,8 @@ dockerScenario("a burst of output is in the log to the last line, on both stream
 });
 
 /** Counts on stdout, and says the same word on stderr each time, until it is told to end. */
-const counting = 'n=0; until [ -e /alloc/end ]; do n=$((n+1)); echo $n; echo again >&2; [ $((n % 7)) != 0 ] || sleep 0.01; done; echo $n > /alloc/count';
+const counting =
+  "n=0; until [ -e /alloc/end ]; do n=$((n+1)); echo $n; echo again >&2; [ $((n % 7)) != 0 ] || sleep 0.01; done; echo $n > /alloc/count";
 
 for (const tty of [false, true]) {
   dockerScenario(`an agent that is killed and started again loses and repeats nothing${tty ? " of a terminal" : ""}`, async (start) => {
@@ -40,7 +41,8 @@ for (const tty of [false, true]) {
     expect(ended.TaskStates.t.Restarts).toBe(0);
     const count = Number(readFileSync(`${agent.dataDir}/alloc/${ID}/alloc/count`, "utf8"));
     const out = logOf(agent, ID).replaceAll("\r", "");
-    const said = out.split("\n").filter((line) => line === "again").length + logOf(agent, ID, "t", "stderr").split("\n").filter(Boolean).length;
+    const said =
+      out.split("\n").filter((line) => line === "again").length + logOf(agent, ID, "t", "stderr").split("\n").filter(Boolean).length;
     expect(numbers(out.replaceAll("again\n", ""))).toEqual(upTo(count));
     expect(said).toBe(count);
   });

@@ -6,6 +6,8 @@ import { join } from "node:path";
 export default function tearDown(): void {
   const dir = process.env.TEST_ENGINE_DIR;
   if (!dir || !existsSync(dir)) return;
-  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, "../../.ci/scripts/engine.mjs"), "stop", dir], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, "../../.ci/scripts/engine.mjs"), "stop", dir], {
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(`the tests' engine could not be ended: ${stderr}`);
 }

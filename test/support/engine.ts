@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import type { StartAgent } from "./scenario.js";
 import type { TestAgent } from "./agent.js";
 import { top } from "./command.js";
+import type { StartAgent } from "./scenario.js";
 import { scenario } from "./scenario.js";
 
 const script = join(top, ".ci/scripts/engine.mjs");
@@ -93,8 +93,17 @@ export class TestEngine {
     ];
   }
 
+  /** Removes what a test that failed has left. */
+  clear(): void {
+    const ids = lines(this.docker("ps", "-aq"));
+    if (ids.length > 0) this.docker("rm", "--force", "--volumes", ...ids);
+  }
+
   #run(command: string, ...options: readonly string[]): void {
-    const { status, stderr, error } = spawnSync(process.execPath, [script, command, this.dir, ...options], { encoding: "utf8", timeout: commandMs });
+    const { status, stderr, error } = spawnSync(process.execPath, [script, command, this.dir, ...options], {
+      encoding: "utf8",
+      timeout: commandMs,
+    });
     if (status !== 0) throw new Error(`engine ${command}: ${error?.message ?? stderr}`);
   }
 }
@@ -130,6 +139,7 @@ export function dockerScenario(
   scenario(
     name,
     async (start) => {
+      engine.clear();
       await body((options = {}) => start({ ...options, env: { DOCKER_HOST: engine.host, ...options.env } }), engine);
     },
     seconds,

@@ -11,12 +11,7 @@ export type StartAgent = (options?: TestAgentOptions) => Promise<TestAgent>;
  * @param seconds how long all of it may take.
  * @param afterwards asserts what else must hold once the agents have ended.
  */
-export function scenario(
-  name: string,
-  body: (start: StartAgent) => Promise<void>,
-  seconds = 60,
-  afterwards: () => void = () => {},
-): void {
+export function scenario(name: string, body: (start: StartAgent) => Promise<void>, seconds = 60, afterwards: () => void = () => {}): void {
   test(
     name,
     async () => {

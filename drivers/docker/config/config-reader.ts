@@ -61,9 +61,7 @@ export class ConfigReader {
   /** The blocks of a name; none when it is absent. */
   blocks<T>(key: string, keys: readonly string[], read: (block: ConfigReader) => T): readonly T[] {
     const objects = this.#objects(key);
-    return objects.map((object, i) =>
-      read(new ConfigReader(object, keys, `${this.#path}${key}${objects.length > 1 ? `[${i}]` : ""}`)),
-    );
+    return objects.map((object, i) => read(new ConfigReader(object, keys, `${this.#path}${key}${objects.length > 1 ? `[${i}]` : ""}`)));
   }
 
   /** The one block of a name. */

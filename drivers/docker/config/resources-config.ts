@@ -75,7 +75,8 @@ export const readDevices = (from: ConfigReader): readonly Device[] =>
     const hostPath = device.text("host_path");
     if (hostPath === "") throw device.refused("host_path", "the path of a device");
     const permissions = device.text("cgroup_permissions");
-    if (!/^(?!.*(.).*\1)[rwm]*$/.test(permissions)) throw new TaskConfigError(`invalid cgroup permission string: ${JSON.stringify(permissions)}`);
+    if (!/^(?!.*(.).*\1)[rwm]*$/.test(permissions))
+      throw new TaskConfigError(`invalid cgroup permission string: ${JSON.stringify(permissions)}`);
     return { hostPath, containerPath: device.text("container_path") || hostPath, permissions: permissions || "rwm" };
   });
 

@@ -189,7 +189,8 @@ const networkKeys = (from: ConfigReader) => ({
 
 function portNumber(label: string, given: string): number {
   const port = /^\d{1,5}$/.test(given) ? Number(given) : 0;
-  if (port < 1 || port > 65_535) throw new TaskConfigError(`port_map[${JSON.stringify(label)}]: got "${given}", want a port from 1 to 65535`);
+  if (port < 1 || port > 65_535)
+    throw new TaskConfigError(`port_map[${JSON.stringify(label)}]: got "${given}", want a port from 1 to 65535`);
   return port;
 }
 

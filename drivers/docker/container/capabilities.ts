@@ -24,7 +24,9 @@ export function capabilities(add: readonly string[], drop: readonly string[], al
   const isAllowed = (cap: string): boolean => may.has("ALL") || may.has(cap);
   const refused = add.filter((cap) => !isAllowed(cap));
   if (refused.length > 0)
-    throw new TaskConfigError(`cap_add: driver does not allow the following capabilities: ${refused.map((cap) => cap.replace("CAP_", "").toLowerCase()).join(", ")}`);
+    throw new TaskConfigError(
+      `cap_add: driver does not allow the following capabilities: ${refused.map((cap) => cap.replace("CAP_", "").toLowerCase()).join(", ")}`,
+    );
   const dropped = drop.includes("ALL") ? ["ALL"] : [...new Set([...drop, ...engineDefaults.filter((cap) => !isAllowed(cap))])];
   const isThere = (cap: string): boolean => engineDefaults.includes(cap) && !dropped.includes(cap) && !dropped.includes("ALL");
   const added = add.filter((cap) => !isThere(cap));

@@ -14,7 +14,8 @@ export function hostPath(source: string, dirs: TaskDirs, mayLeave: boolean): str
   const path = resolve(dirs.task, source);
   if (mayLeave) return path;
   const real = realPath(path);
-  if (!isWithin(real, realPath(dirs.alloc))) throw new TaskConfigError(`volumes are not enabled; cannot mount host path: ${JSON.stringify(source)}`);
+  if (!isWithin(real, realPath(dirs.alloc)))
+    throw new TaskConfigError(`volumes are not enabled; cannot mount host path: ${JSON.stringify(source)}`);
   return real;
 }
 

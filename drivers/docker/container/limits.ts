@@ -37,7 +37,8 @@ function hardCpuLimit(cpuShares: number, period: number, { usableMhz, cores }: D
 }
 
 function pids(wanted: number, allowed: number): number {
-  if (allowed > 0 && wanted > allowed) throw new TaskConfigError(`pids_limit cannot be greater than nomad plugin config pids_limit: ${allowed}`);
+  if (allowed > 0 && wanted > allowed)
+    throw new TaskConfigError(`pids_limit cannot be greater than nomad plugin config pids_limit: ${allowed}`);
   if (wanted > 0) return wanted;
   return allowed > 0 ? allowed : -1;
 }

@@ -13,12 +13,7 @@ type Volumes = DockerOptions["volumes"];
  * @throws TaskConfigError for what is not allowed.
  */
 export function binds(dirs: TaskDirs, config: Pick<DockerTaskConfig, "volumes" | "volumeDriver">, volumes: Volumes): readonly string[] {
-  const own = [
-    `${dirs.shared}:/alloc`,
-    `${dirs.local}:/local`,
-    `${dirs.secrets}:/secrets`,
-    `${dirs.logs}:/alloc/logs:ro`,
-  ];
+  const own = [`${dirs.shared}:/alloc`, `${dirs.local}:/local`, `${dirs.secrets}:/secrets`, `${dirs.logs}:/alloc/logs:ro`];
   return [...own, ...userVolumes(dirs, config, volumes)].map((bind) => labelled(bind, volumes.selinuxLabel));
 }
 
@@ -27,10 +22,12 @@ function userVolumes(
   { volumes: given, volumeDriver }: Pick<DockerTaskConfig, "volumes" | "volumeDriver">,
   { enabled }: Volumes,
 ): readonly string[] {
-  if (volumeDriver !== "" && !enabled) throw new TaskConfigError(`volumes are not enabled; cannot use volume driver ${JSON.stringify(volumeDriver)}`);
+  if (volumeDriver !== "" && !enabled)
+    throw new TaskConfigError(`volumes are not enabled; cannot use volume driver ${JSON.stringify(volumeDriver)}`);
   return given.map((volume) => {
     const [source = "", target = "", ...mode] = volume.split(":");
-    if (source === "" || !target.startsWith("/")) throw new TaskConfigError(`volumes: got ${JSON.stringify(volume)}, want "source:/target[:options]"`);
+    if (source === "" || !target.startsWith("/"))
+      throw new TaskConfigError(`volumes: got ${JSON.stringify(volume)}, want "source:/target[:options]"`);
     // With a driver of its own the source is the name of a volume.
     const from = volumeDriver === "" ? hostPath(source, dirs, enabled) : source;
     return [from, target, ...mode].join(":");

@@ -54,7 +54,11 @@ function refuseInShared(config: DockerTaskConfig): void {
   };
   const [key] = Object.entries(given).find(([, value]) => value !== "") ?? [];
   if (key !== undefined) {
-    const instead = key.startsWith("dns") ? ": use the dns block of the group's network" : key === "hostname" ? ": use the hostname of the group's network" : "";
+    const instead = key.startsWith("dns")
+      ? ": use the dns block of the group's network"
+      : key === "hostname"
+        ? ": use the hostname of the group's network"
+        : "";
     throw new TaskConfigError(`${key} can not be set for one task of a group with network mode "bridge"${instead}`);
   }
 }

@@ -13,6 +13,8 @@ export function checkAllowed(config: DockerTaskConfig, options: DockerOptions): 
   const modes = { pid: config.pidMode, ipc: config.ipcMode, userns: config.usernsMode, uts: config.utsMode };
   for (const [kind, mode] of Object.entries(modes) as [keyof typeof modes, string][]) {
     if (!ownModes.includes(mode) && !options.allowPrivileged && !options.allowedModes[kind].includes(mode))
-      throw new TaskConfigError(`cannot apply "${kind}_mode" configuration: got ${JSON.stringify(mode)}, which is not allowed on this host`);
+      throw new TaskConfigError(
+        `cannot apply "${kind}_mode" configuration: got ${JSON.stringify(mode)}, which is not allowed on this host`,
+      );
   }
 }

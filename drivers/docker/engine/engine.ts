@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import type Docker from "dockerode";
 import type { DockerOptions } from "../options.js";
 import { engineError } from "./engine-error.js";
@@ -62,15 +63,6 @@ export class Engine {
     }
   }
 
-  /** A call that takes as long as it takes. @throws EngineError. */
-  async unlimited<T>(what: string, work: (docker: Docker) => Promise<T>): Promise<T> {
-    try {
-      return await work(await this.docker());
-    } catch (error) {
-      throw engineError(what, error, 0);
-    }
-  }
-
   /**
    * A call whose answer is a stream: the limit is for its beginning.
    *
@@ -99,12 +91,34 @@ export class Engine {
    * @throws EngineError.
    */
   log(containerId: string, since: string, signal: AbortSignal): Promise<Readable> {
-    return this.stream("read container's log", signal, ({ modem }, abortSignal) => {
-      const options = { stdout: true, stderr: true, timestamps: true, since };
-      const path = `/containers/${containerId}/logs?`;
-      const statusCodes = { 200: true, 404: "no such container", 500: "server error" } as const;
+    const options = { stdout: true, stderr: true, timestamps: true, since };
+    return this.#answer("read container's log", "GET", `/containers/${containerId}/logs?`, options, signal);
+  }
+
+  /**
+   * Waits for as long as it takes. The client library's own wait never ends when the engine does: it has sent the head of its
+   * answer by then.
+   *
+   * @returns the container's exit code.
+   * @throws EngineError.
+   */
+  async wait(containerId: string, condition: "next-exit" | "not-running", signal: AbortSignal): Promise<number> {
+    const what = "wait for container";
+    const answer = await this.#answer(what, "POST", `/containers/${containerId}/wait?`, { condition }, signal);
+    try {
+      const { StatusCode } = JSON.parse(await text(answer)) as { readonly StatusCode: number };
+      return StatusCode;
+    } catch (error) {
+      throw engineError(what, error, 0);
+    }
+  }
+
+  /** The body of an answer as it comes. */
+  #answer(what: string, method: string, path: string, options: object, signal: AbortSignal): Promise<Readable> {
+    const statusCodes = { 200: true, 404: "no such container", 500: "server error" } as const;
+    return this.stream(what, signal, ({ modem }, abortSignal) => {
+      const request = { path, method, isStream: true, statusCodes, options, abortSignal };
       return new Promise<Readable>((resolve, reject) => {
-        const request = { path, method: "GET", isStream: true, statusCodes, options, abortSignal };
         modem.dial(request, (error: unknown, stream: unknown) => (error ? reject(error as Error) : resolve(stream as Readable)));
       });
     });

@@ -121,7 +121,8 @@ export class ContainerLogs {
         return null;
       } catch (error) {
         if (isGone(error)) return null;
-        if (!this.#closing.signal.aborted) log.warn({ err: error }, "the container's output can not be followed; trying again");
+        if (!this.#closing.signal.aborted)
+          log.warn({ reason: (error as Error).message }, "the container's output can not be followed; trying again");
       }
       await time.sleep(wait, this.#closing.signal);
     }
@@ -209,7 +210,9 @@ export class ContainerLogs {
 
   async #isRunning(): Promise<boolean> {
     const { engine, containerId } = this.#deps;
-    const { State } = await engine.call("inspect container", (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }));
+    const { State } = await engine.call("inspect container", (docker, abortSignal) =>
+      docker.getContainer(containerId).inspect({ abortSignal }),
+    );
     return State.Running;
   }
 

@@ -42,7 +42,8 @@ function nextFrame(bytes: Buffer): Found | null {
   if (bytes.length < headerBytes) return null;
   const stream = bytes[0];
   const length = bytes.readUInt32BE(4);
-  if ((stream !== 1 && stream !== 2) || length > maxFrameBytes) throw new Error(`the engine sent a frame of stream ${stream} with ${length} bytes`);
+  if ((stream !== 1 && stream !== 2) || length > maxFrameBytes)
+    throw new Error(`the engine sent a frame of stream ${stream} with ${length} bytes`);
   if (bytes.length < headerBytes + length) return null;
   return { message: stamped(stream, bytes.subarray(headerBytes, headerBytes + length)), length: headerBytes + length };
 }

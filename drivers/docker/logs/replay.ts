@@ -28,7 +28,11 @@ export function replayFrom(output: Replayed): string {
  * @returns whether the engine had dropped messages that were needed to tell: then the time of the last write decides what
  * is new, and some may be missing or twice.
  */
-export async function replay(messages: AsyncIterable<LogMessage>, output: Replayed, options: ReplayOptions): Promise<{ readonly gap: boolean }> {
+export async function replay(
+  messages: AsyncIterable<LogMessage>,
+  output: Replayed,
+  options: ReplayOptions,
+): Promise<{ readonly gap: boolean }> {
   const cursors = { 1: new Cursor(1, output, options.write), 2: new Cursor(2, output, options.write) };
   for await (const message of messages) {
     const fresh = cursors[message.stream].take(message);

@@ -22,9 +22,6 @@ export interface GroupNetworksDeps {
   readonly log: Logger;
 }
 
-/** Killed last of all: the network of all tasks of the group goes with it. */
-const oomScoreAdj = -998;
-
 /** Networks of groups: each is that of a container that does nothing else, which the tasks' containers join. Source: reference behaviour §6.3. */
 export class DockerGroupNetworks implements GroupNetworks {
   readonly #deps: GroupNetworksDeps;
@@ -114,7 +111,6 @@ export class DockerGroupNetworks implements GroupNetworks {
           Dns: dns("Servers"),
           DnsSearch: dns("Searches"),
           DnsOptions: dns("Options"),
-          OomScoreAdj: oomScoreAdj,
           LogConfig: { Type: "none", Config: {} },
         },
         abortSignal,

@@ -65,7 +65,8 @@ const block = 512;
 /** A tar file with one file that may be run. */
 function archive(name: string, content: Buffer): Buffer {
   const header = Buffer.alloc(block);
-  const octal = (value: number, at: number, digits: number): void => void header.write(value.toString(8).padStart(digits, "0"), at, "latin1");
+  const octal = (value: number, at: number, digits: number): void =>
+    void header.write(value.toString(8).padStart(digits, "0"), at, "latin1");
   header.write(name, 0, "latin1");
   octal(0o755, 100, 7);
   octal(0, 108, 7);
@@ -75,7 +76,11 @@ function archive(name: string, content: Buffer): Buffer {
   header.fill(" ", 148, 156);
   header.write("0", 156, "latin1");
   header.write("ustar\u000000", 257, "latin1");
-  octal(header.reduce((sum, byte) => sum + byte, 0), 148, 6);
+  octal(
+    header.reduce((sum, byte) => sum + byte, 0),
+    148,
+    6,
+  );
   header.write("\0 ", 154, "latin1");
   return Buffer.concat([header, content, Buffer.alloc((block - (content.length % block)) % block), Buffer.alloc(2 * block)]);
 }
