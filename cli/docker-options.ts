@@ -6,8 +6,8 @@ export const dockerOptions = (given: Config["drivers"]["docker"]): DockerOptions
   enabled: given.enabled,
   endpoint: given.endpoint,
   callTimeoutMs: given.call_timeout,
-  tls: given.tls,
-  auth: given.auth,
+  tls: { cert: given.tls.cert, key: given.tls.key, ca: given.tls.ca },
+  auth: { config: given.auth.config, helper: given.auth.helper },
   gc: {
     image: given.gc.image,
     imageDelayMs: given.gc.image_delay,
@@ -23,7 +23,12 @@ export const dockerOptions = (given: Config["drivers"]["docker"]): DockerOptions
   allowPrivileged: given.allow_privileged,
   allowCaps: given.allow_caps,
   allowRuntimes: given.allow_runtimes,
-  allowedModes: given.allowed_modes,
+  allowedModes: {
+    pid: given.allowed_modes.pid,
+    ipc: given.allowed_modes.ipc,
+    userns: given.allowed_modes.userns,
+    uts: given.allowed_modes.uts,
+  },
   infraImage: given.infra_image,
   infraImagePullTimeoutMs: given.infra_image_pull_timeout,
   imagePullTimeoutMs: given.image_pull_timeout,
@@ -33,5 +38,5 @@ export const dockerOptions = (given: Config["drivers"]["docker"]): DockerOptions
   oomScoreAdj: given.oom_score_adj,
   disableLogCollection: given.disable_log_collection,
   extraLabels: given.extra_labels,
-  logging: given.logging,
+  logging: { type: given.logging.type, config: given.logging.config },
 });

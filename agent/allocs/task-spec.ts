@@ -43,8 +43,8 @@ export const networkMode = (networks: readonly NetworkResource[] | null): GroupN
   (networks?.[0]?.Mode || "host") as GroupNetworkMode;
 
 function networkOf({ AllocatedResources: { Shared, Tasks } }: Allocation, task: Task): TaskNetwork {
-  const own = Tasks[task.Name]?.Networks ?? null;
-  return { mode: networkMode(Shared.Networks), ports: Shared.Ports ?? [], taskPorts: own && own.flatMap(portsOf) };
+  const taskPorts = Tasks[task.Name]?.Networks?.flatMap(portsOf) ?? null;
+  return { mode: networkMode(Shared.Networks), ports: Shared.Ports ?? [], taskPorts };
 }
 
 const portsOf = ({ IP, ReservedPorts, DynamicPorts }: NetworkResource): readonly AllocatedPort[] =>

@@ -41,19 +41,17 @@ function labelled(bind: string, label: string): string {
 
 /** @throws TaskConfigError for what is not allowed. */
 export function engineMounts(dirs: TaskDirs, mounts: readonly Mount[], { enabled }: Volumes): readonly EngineMount[] {
-  return mounts.map((mount) => {
+  return mounts.map((mount): EngineMount => {
     const common = { Type: mount.type, Target: mount.target, ReadOnly: mount.readonly };
-    switch (mount.type) {
-      case "bind": {
-        const Source = hostPath(mount.source, dirs, enabled);
-        return { ...common, Source, ...(mount.propagation === "" ? {} : { BindOptions: { Propagation: mount.propagation } }) };
-      }
-      case "tmpfs":
-        return { ...common, Source: "", ...(mount.tmpfs ? { TmpfsOptions: { SizeBytes: mount.tmpfs.size, Mode: mount.tmpfs.mode } } : {}) };
-      case "volume":
-        if (!enabled) throw new TaskConfigError(`volumes are not enabled; cannot mount volume: ${JSON.stringify(mount.source)}`);
-        return { ...common, Source: mount.source, ...(mount.volume ? { VolumeOptions: volumeOptions(mount.volume) } : {}) };
+    if (mount.type === "tmpfs") {
+      return { ...common, Source: "", ...(mount.tmpfs ? { TmpfsOptions: { SizeBytes: mount.tmpfs.size, Mode: mount.tmpfs.mode } } : {}) };
     }
+    if (mount.type === "bind") {
+      const Source = hostPath(mount.source, dirs, enabled);
+      return { ...common, Source, ...(mount.propagation === "" ? {} : { BindOptions: { Propagation: mount.propagation } }) };
+    }
+    if (!enabled) throw new TaskConfigError(`volumes are not enabled; cannot mount volume: ${JSON.stringify(mount.source)}`);
+    return { ...common, Source: mount.source, ...(mount.volume ? { VolumeOptions: volumeOptions(mount.volume) } : {}) };
   });
 }
 

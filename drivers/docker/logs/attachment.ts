@@ -59,9 +59,9 @@ export class Attachment {
 
   #take(stream: OutputStream, bytes: Buffer): void {
     this.#received[stream] += bytes.length;
-    if (this.#sink) return this.#pass(stream, bytes, this.#sink);
-    this.#held.push({ stream, bytes });
-    if (this.#received[1] + this.#received[2] >= maxHeld) this.#source.pause();
+    if (this.#sink) this.#pass(stream, bytes, this.#sink);
+    else this.#held.push({ stream, bytes });
+    if (this.isFull) this.#source.pause();
   }
 
   #pass(stream: OutputStream, bytes: Buffer, sink: OutputSink): void {

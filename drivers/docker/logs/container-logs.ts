@@ -32,6 +32,8 @@ const anchorBytes = 1024 * 1024;
 const settleMs = 5;
 /** So often a moment is looked for in which nothing is written. */
 const quietRounds = 100;
+/** What has come is in the engine's log so much later. */
+const logDelayMs = 500;
 /** Messages so old are in the engine's log whatever it is doing. */
 const settledNs = 1_000_000_000n;
 /** After so much silence all output has come. */
@@ -117,7 +119,7 @@ export class ContainerLogs {
     for (let wait = retryMs.first; !this.#closing.signal.aborted; wait = Math.min(2 * wait, retryMs.most)) {
       try {
         if (await this.#isRunning()) return await this.#join();
-        await this.#replay(true);
+        await this.#catchUp();
         return null;
       } catch (error) {
         if (isGone(error)) return null;
@@ -140,7 +142,7 @@ export class ContainerLogs {
       // When nothing is written meanwhile, what has come is what is in the log by now: counting is exact where comparing may not be.
       for (let round = 0; round < quietRounds && !live.isFull; round++) {
         before = received();
-        await this.#replay(true, (stream, bytes) => recent.add(stream, bytes));
+        await this.#catchUp((stream, bytes) => recent.add(stream, bytes));
         await time.sleep(settleMs, this.#closing.signal);
         if (streams.every((stream) => before[stream] === live.received(stream))) break;
       }
@@ -165,11 +167,14 @@ export class ContainerLogs {
 
   /** Tells the places again where our log and the engine's are the same. */
   async #moveAnchors(): Promise<void> {
+    const { output, time } = this.#deps;
+    const written = { 1: output.written(1), 2: output.written(2) };
     try {
-      await this.#replay(false);
+      await time.sleep(logDelayMs, this.#closing.signal);
+      await this.#replay(written, false);
     } catch (error) {
       if (!this.#closing.signal.aborted) this.#deps.log.debug({ err: error }, "the place in the engine's log could not be told");
-      await this.#deps.time.sleep(retryMs.most, this.#closing.signal);
+      await time.sleep(retryMs.most, this.#closing.signal);
     } finally {
       this.#anchoring = null;
     }
@@ -185,18 +190,36 @@ export class ContainerLogs {
     }, quietMs).unref();
   }
 
-  async #replay(write: boolean, onNew?: (stream: OutputStream, bytes: Buffer) => void): Promise<void> {
+  /** Writes what the engine's log has beyond what was written. */
+  async #catchUp(onNew?: (stream: OutputStream, bytes: Buffer) => void): Promise<void> {
+    const { output, log } = this.#deps;
+    const written = () => ({ 1: output.written(1), 2: output.written(2) });
+    const wasKnown = streams.every((stream) => output.anchor(stream));
+    const gap = await this.#replay(written(), true, onNew);
+    if (!gap) return;
+    log.warn("output may be missing: the engine has dropped some of its log since it was last read");
+    // Only now it is known that counting was of no use.
+    if (wasKnown && streams.some((stream) => !output.anchor(stream))) await this.#replay(written(), true, onNew);
+  }
+
+  /** @returns whether the engine has dropped some of what was needed. */
+  async #replay(
+    written: Readonly<Record<OutputStream, number>>,
+    write: boolean,
+    onNew?: (stream: OutputStream, bytes: Buffer) => void,
+  ): Promise<boolean> {
     const { engine, containerId, tty, output, log } = this.#deps;
     const settledAt = this.#stamp(settledNs);
     const { signal } = this.#closing;
     try {
       const source = await engine.log(containerId, sinceOf(replayFrom(output)), signal);
-      const { gap } = await replay(logMessages(source, tty), output, { write, settledAt, ...(onNew ? { onNew } : {}) });
-      if (gap && write) log.warn("output may be missing: the engine has dropped some of its log since it was last read");
+      const { gap } = await replay(logMessages(source, tty), output, { written, write, settledAt, ...(onNew ? { onNew } : {}) });
+      return gap;
     } catch (error) {
       // "none", and drivers that send it away: what was missed is lost, what comes is not.
-      if (!(error instanceof EngineError) || !/does not support reading|not implemented/.test(error.said)) throw error;
+      if (!(error instanceof EngineError) || !/does not support reading/.test(error.said)) throw error;
       log.warn({ reason: error.said }, "output that came while nobody was attached is lost");
+      return false;
     }
   }
 

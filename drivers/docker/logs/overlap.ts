@@ -17,11 +17,11 @@ export function overlap(known: Buffer, live: Buffer, likely: number): number {
   const fits = (length: number): boolean => {
     if (length <= 0 || length > known.length) return false;
     const size = Math.min(length, live.length, compared);
-    if (size < Math.min(telling, live.length)) return false;
+    if (size < Math.min(telling, live.length, known.length)) return false;
     const from = known.length - length;
     return known.subarray(from, from + size).equals(live.subarray(0, size));
   };
-  for (let away = 0; away <= known.length; away++) {
+  for (let away = 0; away <= Math.max(likely, known.length); away++) {
     if (fits(likely - away)) return likely - away;
     if (fits(likely + away)) return likely + away;
   }
