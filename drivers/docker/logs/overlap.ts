@@ -2,8 +2,6 @@ import type { LogMessage } from "./log-message.js";
 
 /** How much is compared: as many bytes as are never the same twice by accident in a log that says anything. */
 const compared = 4096;
-/** Fewer equal bytes than this at the end of one and the beginning of the other say nothing. */
-const telling = 16;
 
 /**
  * Two accounts of one stream: `known`, from the engine's log, and `live`, which began at an unknown point of it. Output
@@ -17,7 +15,6 @@ export function overlap(known: Buffer, live: Buffer, likely: number): number {
   const fits = (length: number): boolean => {
     if (length <= 0 || length > known.length) return false;
     const size = Math.min(length, live.length, compared);
-    if (size < Math.min(telling, live.length, known.length)) return false;
     const from = known.length - length;
     return known.subarray(from, from + size).equals(live.subarray(0, size));
   };
