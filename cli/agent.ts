@@ -15,6 +15,7 @@ import { JobService } from "../agent/jobs/job-service.js";
 import { JobValidator } from "../agent/jobs/job-validator.js";
 import { NodeService } from "../agent/jobs/node-service.js";
 import type { Logger } from "../agent/log.js";
+import type { Node } from "../agent/model/node.js";
 import { MILLISECOND } from "../agent/model/units.js";
 import { HostStatsReader } from "../agent/node/host-stats.js";
 import { listeningPorts } from "../agent/node/listening-ports.js";
@@ -24,11 +25,13 @@ import { SqliteStore } from "../agent/store/sqlite-store.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
 import { createFsRouter } from "../api/fs/router.js";
 import { createApi } from "../api/server.js";
+import { DockerDriver } from "../drivers/docker/driver.js";
 import type { Driver } from "../drivers/driver.js";
 import { RawExecDriver } from "../drivers/raw_exec/driver.js";
 import { ShimClient } from "../drivers/shim/client.js";
 import { shimBuiltAt, shimProgram } from "../drivers/shim/program.js";
 import { launchShim } from "../drivers/shim/start-shim.js";
+import { dockerOptions } from "./docker-options.js";
 
 export interface AgentFlags {
   readonly config?: string;
@@ -97,9 +100,14 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     log,
   });
   undo.add(() => shim.close());
-  const drivers: ReadonlyMap<string, Driver> = new Map([["raw_exec", rawExec(config, shim, clock)]]);
+  const docker = dockerDriver(config, () => nodes.node, clock, log);
+  undo.add(() => docker.close());
+  const drivers: ReadonlyMap<string, Driver> = new Map<string, Driver>([
+    ["raw_exec", rawExec(config, shim, clock)],
+    ["docker", docker],
+  ]);
 
-  const nodes = new NodeRegistry({ store, drivers, clock, log, options: nodeOptions(config) });
+  const nodes: NodeRegistry = new NodeRegistry({ store, drivers, clock, log, options: nodeOptions(config) });
   const node = () => nodes.node;
   const allocs = new AllocSupervisor({
     store,
@@ -250,6 +258,25 @@ function rawExec(config: Config, shim: ShimClient, clock: SystemClock): RawExecD
     hostEnv: process.env,
     now: () => clock.now(),
   });
+}
+
+/** @throws ConfigError for an endpoint that is none. */
+function dockerDriver(config: Config, node: () => Node, time: SystemClock, log: Logger): DockerDriver {
+  try {
+    return new DockerDriver({
+      options: dockerOptions(config.drivers.docker),
+      env: process.env,
+      stateDir: join(config.data_dir, "docker"),
+      host: () => {
+        const { ID, Name, Resources, Reserved } = node();
+        return { nodeId: ID, nodeName: Name, usableMhz: Resources.CpuShares - Reserved.CpuShares, cores: Resources.Cores };
+      },
+      time,
+      log,
+    });
+  } catch (error) {
+    throw new ConfigError((error as Error).message, { cause: error });
+  }
 }
 
 const nodeOptions = ({ client, node, datacenter, data_dir: dataDir }: Config) => ({

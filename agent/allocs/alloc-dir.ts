@@ -16,6 +16,9 @@ import { type Dir, ReadyDirs } from "./ready-dirs.js";
  *       <task>/                      0755   the task's user's, as all below it but `private`
  *         local/  tmp/
  *         secrets/  private/         0700
+ *       <task>/                      0700   of a task with an image: the agent's, so that nobody on the host comes through
+ *         local/  tmp/  secrets/    01777   mounted one by one: whoever the container's user is can write there
+ *         private/                   0700
  */
 
 /** The name of the group's shared directory, which no task can have. */
@@ -46,7 +49,13 @@ const allocTree: readonly Dir[] = [
   [join(sharedName, "data"), 0o1777],
 ];
 
-const ownByTask = ["", "local", "tmp", "secrets"] as const;
+/** What is the task's own, and the mode where any user may have to write to it: nobody else can pass the first. */
+const ownByTask: readonly Dir[] = [
+  ["", 0o700],
+  ["local", 0o1777],
+  ["tmp", 0o1777],
+  ["secrets", 0o1777],
+];
 const taskTree: readonly Dir[] = [
   ["", 0o755],
   ["local", 0o755],
@@ -76,16 +85,20 @@ export function makeAllocDir(dataDir: string, allocId: string, ready: ReadyDirs)
 /**
  * Makes a task's own directories. Existing ones stay as they are.
  *
+ * @param owner `anyone`: users that only the task's image knows.
  * @throws Error when the task's name can not be that of a directory.
  */
-export function makeTaskDir(dirs: TaskDirs, task: string, owner: Owner | null, ready: ReadyDirs): void {
+export function makeTaskDir(dirs: TaskDirs, task: string, owner: Owner | "anyone" | null, ready: ReadyDirs): void {
   if (task === sharedName || task === "." || task === ".." || /[/\0]/.test(task)) {
     throw new Error(`Task.Name: got ${JSON.stringify(task)}, which can not be the name of a directory`);
   }
   const isNew = ready.take("task", dirs.task);
   const made = isNew ? taskTree : taskTree.filter(([path, mode]) => makeDir(join(dirs.task, path), mode));
   const names = new Set(made.map(([path]) => path));
-  if (owner) for (const path of ownByTask) if (names.has(path)) give(join(dirs.task, path), owner);
+  for (const [path, openMode] of ownByTask) {
+    if (owner === null || !names.has(path)) continue;
+    withDirectory(join(dirs.task, path), (fd) => (owner === "anyone" ? fchmodSync(fd, openMode) : fchownSync(fd, owner.uid, owner.gid)));
+  }
 }
 
 /** Writes the allocation beside its directory, whole or not at all. It holds the job's variables: nobody else may read it. */
@@ -113,8 +126,6 @@ function makeDir(path: string, mode: number): boolean {
   withDirectory(path, (fd) => fchmodSync(fd, mode));
   return true;
 }
-
-const give = (path: string, owner: Owner): void => withDirectory(path, (fd) => fchownSync(fd, owner.uid, owner.gid));
 
 /**
  * Mode and owner are set on what was just made and through a descriptor that follows no link: a task may have put a

@@ -1,7 +1,7 @@
 import type { Driver, TaskRun } from "../../drivers/driver.js";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
-import { type Allocation, isDesiredTerminal } from "../model/allocation.js";
+import { type Allocation, type AllocNetworkStatus, isDesiredTerminal } from "../model/allocation.js";
 import { type ClientSummary, clientSummary, maxRunDurationText } from "../model/client-status.js";
 import type { Task, TaskGroup } from "../model/job.js";
 import { advanceStage, isGroupOver, isPoststop, judgeGroup, mayStart, type Stage } from "../model/lifecycle.js";
@@ -59,6 +59,7 @@ export class AllocRunner {
   #stage: Stage;
   #awaited: ReadonlySet<string>;
   #isSetUp = false;
+  #settingUp: Promise<void> = Promise.resolve();
   #killing: Promise<void> | null = null;
   #restarting: Promise<void> = Promise.resolve();
   #forced: ClientSummary | null = null;
@@ -85,6 +86,7 @@ export class AllocRunner {
       {
         clock: deps.clock,
         states: () => this.#tasks.states,
+        probes: () => this.#tasks.probes,
         failed: () => this.#summary().ClientStatus === "failed",
         report: (status) => this.#report.health(status),
         emit: (task, event) => this.#tasks.find(task)?.emit(event),
@@ -103,7 +105,7 @@ export class AllocRunner {
     const isUnderWay = this.#tasks.all.some((task) => task.hasStarted);
     for (const task of this.#tasks.all) task.start();
     this.#apply(this.#alloc);
-    void this.#setUp(isUnderWay);
+    this.#settingUp = this.#setUp(isUnderWay);
   }
 
   /** The allocation is wanted otherwise. */
@@ -178,6 +180,7 @@ export class AllocRunner {
     this.#health.stop();
     await Promise.all(this.#tasks.all.map((task) => task.kill("")));
     await this.#tasks.settled();
+    await this.#tearDown();
     this.#finish();
   }
 
@@ -202,10 +205,15 @@ export class AllocRunner {
   }
 
   async #setUp(isUnderWay: boolean): Promise<void> {
-    const { dataDir, readyDirs, ended } = this.#deps;
+    const { dataDir, readyDirs, ended, drivers } = this.#deps;
+    const network = (status: AllocNetworkStatus): void => {
+      this.#alloc = { ...this.#alloc, NetworkStatus: status };
+      this.#report.network(status);
+    };
     for (const { name, prerun } of allocHooks) {
+      const { signal } = this.#ending;
       try {
-        await prerun({ alloc: this.#alloc, group: this.#group, dataDir, readyDirs, isUnderWay, ended, signal: this.#ending.signal });
+        await prerun({ alloc: this.#alloc, group: this.#group, dataDir, readyDirs, drivers, isUnderWay, ended, signal, network });
       } catch (error) {
         this.#log.warn({ err: error, hook: name }, "the allocation can not be set up");
         const message = `failed to setup alloc: pre-run hook "${name}" failed: ${messageOf(error)}`;
@@ -263,9 +271,24 @@ export class AllocRunner {
     this.#isFinished = true;
     this.#ending.abort("over");
     await this.#tasks.settled();
+    await this.#tearDown();
     await this.#report.durable();
     this.#health.stop();
     this.#finish();
+  }
+
+  /** What the hooks have made is not needed any more. */
+  async #tearDown(): Promise<void> {
+    if (this.#detached.signal.aborted) return;
+    const { drivers } = this.#deps;
+    await this.#settingUp;
+    for (const { name, postrun } of allocHooks.toReversed()) {
+      try {
+        await postrun?.({ alloc: this.#alloc, drivers });
+      } catch (error) {
+        this.#log.warn({ err: error, hook: name }, "what a hook has made could not be removed");
+      }
+    }
   }
 
   /** Source: reference behaviour §4.7. */

@@ -83,7 +83,7 @@ export class AllocSupervisor {
     await removeForgotten(dataDir, store).catch((error: unknown) => log.warn({ err: error }, "old directories could not be removed"));
     for (const driver of this.#deps.drivers.values()) {
       driver
-        .removeForgotten((id) => store.isTombstone(id))
+        .removeForgotten({ isOpen: (id) => this.#runners.has(id), isRemoved: (id) => store.isTombstone(id) })
         .catch((error: unknown) => log.warn({ err: error, driver: driver.name }, "what is left of old runs could not be removed"));
     }
   }

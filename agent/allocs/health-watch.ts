@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.js";
-import { type HealthPolicy, healthPolicy, judgeHealth } from "../model/alloc-health.js";
+import { type HealthPolicy, healthPolicy, judgeHealth, type Probe } from "../model/alloc-health.js";
 import type { Allocation, AllocDeploymentStatus } from "../model/allocation.js";
 import type { TaskGroup } from "../model/job.js";
 import type { States } from "../model/lifecycle.js";
@@ -10,6 +10,8 @@ import type { UnixNano } from "../model/units.js";
 export interface HealthWatchDeps {
   readonly clock: Clock;
   readonly states: () => States;
+  /** What the tasks' own health checks say, by task. */
+  readonly probes: () => ReadonlyMap<string, Probe>;
   /** Whether the allocation failed as a whole. */
   readonly failed: () => boolean;
   readonly report: (status: AllocDeploymentStatus | null) => void;
@@ -53,7 +55,7 @@ export class HealthWatch {
   /** Looks at the states as they are now. */
   look(): void {
     if (this.#isDecided) return;
-    const { clock, states, failed } = this.#deps;
+    const { clock, states, probes, failed } = this.#deps;
     const isFailed = failed();
     if (!this.#policy) {
       // Nobody watches, but a deployment must not wait for one that will never be healthy.
@@ -66,6 +68,7 @@ export class HealthWatch {
       states: states(),
       failed: isFailed,
       checks: null,
+      probes: probes(),
       since: this.#since,
       now: clock.now(),
     });

@@ -75,11 +75,15 @@ export function launchFailure(error: unknown): TaskFailure {
   return new TaskFailure(message, (at) => driverFailure(at, message), error instanceof DriverError && error.recoverable, { cause: error });
 }
 
-function envOf({ alloc, group, task, node, dataDir, options }: LaunchDeps): Env {
+function envOf({ alloc, group, task, node, dataDir, options, driver }: LaunchDeps): Env {
   const { shared, local, secrets } = taskDirs(dataDir, alloc.ID, task.Name);
-  const paths = { alloc: shared, local, secrets };
-  return taskEnv({ alloc, group, task, node, paths, hostEnv: options.hostEnv, denied: options.envDenylist });
+  const isApart = driver?.isolation === "image";
+  const paths = isApart ? pathsInImage : { alloc: shared, local, secrets };
+  return taskEnv({ alloc, group, task, node, paths, hostEnv: isApart ? {} : options.hostEnv, denied: options.envDenylist });
 }
+
+/** Source: reference behaviour §5.8. */
+const pathsInImage = { alloc: "/alloc", local: "/local", secrets: "/secrets" };
 
 function missingDriver(name: string): TaskFailure {
   const message = `driver "${name}" is not available on this node`;

@@ -1,4 +1,4 @@
-import type { Driver, ExitResult, Recovery, TaskRun, TaskSpec } from "../../drivers/driver.js";
+import type { Driver, ExitResult, HealthState, Recovery, TaskRun, TaskSpec } from "../../drivers/driver.js";
 import { decideRestart, type RestartTracker, type RunEnd, restartsOnSuccess } from "../model/restart-policy.js";
 import * as events from "../model/task-events.js";
 import type { TaskEvent } from "../model/task-state.js";
@@ -76,7 +76,7 @@ export class TaskLoop {
   async drive(recovered: () => void): Promise<void> {
     await this.#cleanup;
     let begun = await this.#takeUp();
-    if (begun && !("end" in begun)) this.#run = begun;
+    if (begun && !("end" in begun)) this.#setRun(begun);
     recovered();
     if (this.#record.state.State === "dead") return;
     if (begun === null) await this.#restOfDelay();
@@ -135,6 +135,9 @@ export class TaskLoop {
         // Meanwhile the task may have been killed, or the whole group held back.
         if (!requests.killed && mayStart()) return await this.#begin(driver, spec);
       } catch (error) {
+        if (requests.detached) return null;
+        // A start that was given up is no failure of the task's.
+        if (requests.killed) return { run: null, handle: nextRun(this.#record.handle), end: { kind: "killed" }, events: [] };
         const { event, recoverable, message } = launchFailure(error);
         log.info({ reason: message }, "the task could not be started");
         return { run: null, handle: nextRun(this.#record.handle), end: { kind: "start-failed", recoverable }, events: [event] };
@@ -143,14 +146,24 @@ export class TaskLoop {
   }
 
   async #begin(driver: Driver, spec: TaskSpec): Promise<TaskRun | null> {
-    const run = await driver.start(spec);
+    const run = await driver.start(spec, {
+      signal: this.#requests.interruption,
+      message: (text, annotations) => this.#record.apply({ events: [(at) => events.driverMessage(at, text, annotations)] }),
+    });
     // The handle still says that the run is to be started: whoever comes next finds it.
     if (this.#requests.detached) return null;
-    this.#run = run;
+    this.#setRun(run);
     this.#recordStart(run);
     // Whoever asked for a restart finds it running when told that it is done.
     if (this.#requests.isRestarting) void this.#deps.report.durable().then(() => this.#requests.restartDone());
     return run;
+  }
+
+  #setRun(run: TaskRun): void {
+    this.#run = run;
+    run.health?.onChange((health) => {
+      if (this.#run === run && !this.#requests.detached) this.#record.apply({ events: [(at) => healthChanged(at, health)] });
+    });
   }
 
   #recordStart(run: TaskRun): void {
@@ -260,5 +273,8 @@ export class TaskLoop {
 }
 
 const nextRun = ({ run, hooksDone }: StoredHandle): StoredHandle => ({ run: run + 1, driver: null, hooksDone });
+
+const healthChanged = (at: UnixNano, { status, output }: HealthState): TaskEvent =>
+  events.driverMessage(at, `Health check: ${status}`, { health: status, ...(output === "" ? {} : { output }) });
 
 const lostReason = (recovery: Recovery): string => (recovery.outcome === "lost" ? recovery.reason : "");

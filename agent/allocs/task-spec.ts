@@ -1,7 +1,7 @@
-import type { TaskDirs, TaskLimits, TaskSpec } from "../../drivers/driver.js";
-import type { Allocation } from "../model/allocation.js";
+import type { GroupNetworkMode, TaskDirs, TaskLimits, TaskNetwork, TaskSpec } from "../../drivers/driver.js";
+import type { AllocatedPort, Allocation } from "../model/allocation.js";
 import { interpolateConfig, nodeLookup, taskLookup } from "../model/interpolate.js";
-import type { Task } from "../model/job.js";
+import type { NetworkResource, Task } from "../model/job.js";
 import type { Node } from "../model/node.js";
 import type { Env } from "../model/task-env.js";
 
@@ -33,8 +33,22 @@ export function taskSpec({ alloc, task, run, config, env, dirs }: TaskSpecInput)
     dirs,
     logs: task.LogConfig,
     resources: limitsOf(alloc, task),
+    network: networkOf(alloc, task),
+    job: { namespace: alloc.Namespace, id: alloc.JobID, name: alloc.Job.Name, parentId: alloc.Job.ParentID, group: alloc.TaskGroup },
   };
 }
+
+/** The mode of a group's network, as its hook has let it pass. */
+export const networkMode = (networks: readonly NetworkResource[] | null): GroupNetworkMode =>
+  (networks?.[0]?.Mode || "host") as GroupNetworkMode;
+
+function networkOf({ AllocatedResources: { Shared, Tasks } }: Allocation, task: Task): TaskNetwork {
+  const taskPorts = Tasks[task.Name]?.Networks?.flatMap(portsOf) ?? null;
+  return { mode: networkMode(Shared.Networks), ports: Shared.Ports ?? [], taskPorts };
+}
+
+const portsOf = ({ IP, ReservedPorts, DynamicPorts }: NetworkResource): readonly AllocatedPort[] =>
+  [...(ReservedPorts ?? []), ...(DynamicPorts ?? [])].map(({ HostNetwork: _, ...port }) => ({ ...port, HostIP: IP }));
 
 function limitsOf({ AllocatedResources }: Allocation, task: Task): TaskLimits {
   const given = AllocatedResources.Tasks[task.Name];
@@ -42,5 +56,6 @@ function limitsOf({ AllocatedResources }: Allocation, task: Task): TaskLimits {
     cpuShares: given?.Cpu.CpuShares ?? task.Resources.CPU,
     memoryMB: given?.Memory.MemoryMB ?? task.Resources.MemoryMB,
     memoryMaxMB: given?.Memory.MemoryMaxMB ?? task.Resources.MemoryMaxMB,
+    cores: given?.Cpu.ReservedCores ?? [],
   };
 }

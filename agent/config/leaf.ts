@@ -67,10 +67,10 @@ function parseRanges(given: string): readonly (readonly [from: number, to: numbe
   return ranges.every(([from, to]) => from <= to) ? ranges : undefined;
 }
 
-export const map = (about: string) =>
+export const map = (about: string, fallback: Readonly<Record<string, string>> = {}) =>
   z
     .record(z.string(), z.string({ error: "a string" }), { error: "an object whose values are strings" })
-    .default({})
+    .default({ ...fallback })
     .describe(about);
 
 /** A group of settings. An absent group is one whose members are all absent. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { dockerSettings } from "./docker-schema.js";
 import { duration, flag, group, idRanges, list, map, oneOf, text, whole } from "./leaf.js";
 
 /**
@@ -88,6 +89,7 @@ export const configSchema = z.strictObject(
         denied_host_uids: idRanges("Users that no task may run as: ids and ranges, such as 0,1000-1999."),
         denied_host_gids: idRanges("Groups that no task may run as: ids and ranges, such as 0,1000-1999."),
       }),
+      docker: dockerSettings(),
     }),
     retention: group("How much of the past is kept.", {
       terminal_allocations: whole({ min: 0, max: 10_000_000 }, 2000, "Ended allocations; the oldest are removed with their directories."),

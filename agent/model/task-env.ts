@@ -1,4 +1,4 @@
-import type { Allocation } from "./allocation.js";
+import type { AllocatedPort, Allocation, AllocNetworkStatus } from "./allocation.js";
 import { interpolateText, nodeLookup, taskLookup } from "./interpolate.js";
 import type { Task, TaskGroup } from "./job.js";
 import { nameIndex } from "./names.js";
@@ -8,7 +8,8 @@ import { dispatchedWith } from "./parent-job.js";
 export type Env = Record<string, string>;
 
 export interface TaskEnvInput {
-  readonly alloc: Pick<Allocation, "ID" | "Name" | "Namespace" | "Job" | "TaskGroup" | "AllocatedResources">;
+  readonly alloc: Pick<Allocation, "ID" | "Name" | "Namespace" | "Job" | "TaskGroup" | "AllocatedResources"> &
+    Partial<Pick<Allocation, "NetworkStatus">>;
   readonly group: TaskGroup;
   readonly task: Task;
   readonly node: Node;
@@ -90,6 +91,8 @@ function portVariables({ alloc, task }: TaskEnvInput): Env {
   const { Shared, Tasks } = alloc.AllocatedResources;
   const env: Env = {};
   for (const port of Shared.Ports ?? []) addPort(env, port.Label, port.HostIP, port.Value, port.To);
+  const { NetworkStatus } = alloc;
+  if (NetworkStatus) for (const port of Shared.Ports ?? []) addInside(env, port, NetworkStatus);
   // Networks of single tasks are an older form; other tasks' ports carry their task's name.
   for (const [name, { Networks }] of Object.entries(Tasks)) {
     for (const network of Networks ?? []) {
@@ -114,6 +117,13 @@ function addPort(env: Env, label: string, ip: string, value: number, to: number 
     [`NOMAD_PORT_${label}`]: inside,
     [`NOMAD_ALLOC_PORT_${label}`]: inside,
   });
+}
+
+/** Of a network of the group's own. */
+function addInside(env: Env, { Label, Value, To }: AllocatedPort, { Address, InterfaceName }: AllocNetworkStatus): void {
+  env[`NOMAD_ALLOC_IP_${Label}`] = Address;
+  env[`NOMAD_ALLOC_INTERFACE_${Label}`] = InterfaceName;
+  env[`NOMAD_ALLOC_ADDR_${Label}`] = hostPort(Address, To > 0 ? To : Value);
 }
 
 function addForeignPort(env: Env, suffix: string, ip: string, value: number): void {

@@ -6,8 +6,10 @@ import type { TaskHook } from "./task-hook.js";
 /** Makes the task's directories, for its user. Only the first time leaves an event. */
 export const taskDirHook: TaskHook = {
   name: "task_dir",
-  async prestart({ task, dirs, readyDirs, isRepeat, emit, log }) {
+  async prestart({ task, dirs, readyDirs, driver, isRepeat, emit, log }) {
     if (!isRepeat) emit((at) => taskSetup(at, "Building Task Directory"));
+    // The users of an image are not those of the host.
+    if (driver.isolation === "image") return makeTaskDir(dirs, task.Name, "anyone", readyDirs);
     const isRoot = process.getuid?.() === 0;
     let owner: Owner | null = null;
     if (isRoot && task.User !== "") {
