@@ -3,6 +3,7 @@ import { AllocdError } from "../errors.js";
 import { type Allocation, isClientTerminal, isDesiredTerminal } from "../model/allocation.js";
 import { DESCRIPTION, isSystem } from "../model/decision.js";
 import { drained } from "../model/drain.js";
+import { parameterizedOf, periodicOf } from "../model/parent-job.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import type { EvalRequests, EvalResult } from "./eval-requests.js";
 import { type JobKey, keyText } from "./job-key.js";
@@ -35,8 +36,8 @@ export class JobEvaluator implements NodeJobs {
     return scheduler.exclusive(key, async () => {
       const job = store.job(key.namespace, key.id);
       if (!job) throw new AllocdError("not-found", "job not found");
-      if (job.Periodic) throw new AllocdError("invalid", "can't evaluate periodic job");
-      if (job.ParameterizedJob) throw new AllocdError("invalid", "can't evaluate parameterized job");
+      if (periodicOf(job)) throw new AllocdError("invalid", "can't evaluate periodic job");
+      if (parameterizedOf(job)) throw new AllocdError("invalid", "can't evaluate parameterized job");
       const failed = store
         .allocsOfJob(key.namespace, key.id)
         .filter((a) => a.ClientStatus === "failed" && !isDesiredTerminal(a) && !a.Ingested && a.Job.CreateIndex === job.CreateIndex);

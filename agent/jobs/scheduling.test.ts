@@ -273,6 +273,16 @@ test("a look that forces it reschedules what has failed for good", async () => {
   });
 });
 
+test("a job that only others are made of is not looked at, one that was dispatched is", async () => {
+  await begin();
+  const ParameterizedJob = { Payload: "optional", MetaRequired: null, MetaOptional: null };
+  const look = (id: string) => host.jobs.evaluator.evaluate({ ...key, id }, { forceReschedule: false });
+  await host.register(aBatch({ ID: "parent", Name: "parent", ParameterizedJob, Dispatched: false }));
+  await expect(look("parent")).rejects.toThrow("can't evaluate parameterized job");
+  await host.register(aBatch({ ID: "child", Name: "child", ParameterizedJob, Dispatched: true }));
+  await expect(look("child")).resolves.toMatchObject({ EvalID: expect.any(String) });
+});
+
 test("with the door shut no job comes in", async () => {
   await begin();
   await host.jobs.configuration.put({ ...defaultSchedulerConfig, RejectJobRegistration: true });
