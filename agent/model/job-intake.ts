@@ -12,7 +12,7 @@ import {
   readRestartPolicy,
   readUpdate,
 } from "./policy-intake.js";
-import { serviceReader } from "./service-intake.js";
+import { checkServices, serviceReader } from "./service-intake.js";
 import { readTask } from "./task-intake.js";
 import { SECOND } from "./units.js";
 
@@ -133,6 +133,9 @@ function readGroup(value: unknown, path: string, { namespace, id, type, ...jobs 
     throw new InvalidField(from.at("Tasks"), "only tasks with a Lifecycle", "at least one main task");
   const EphemeralDisk = readDisk(from.raw("EphemeralDisk") ?? {}, from.at("EphemeralDisk"));
   checkLogsFit(Tasks, EphemeralDisk, from);
+  const Networks = readNetworks(from);
+  const Services = from.list("Services", serviceReader({ ...owner, task: "" }));
+  checkAllServices(Services, Tasks, Networks, from);
   const isService = type === "service" || type === "system";
   return {
     ...from.passed(emptyGroup, knownOfGroup),
@@ -146,13 +149,25 @@ function readGroup(value: unknown, path: string, { namespace, id, type, ...jobs 
       jobs.reschedule ??
       defaultReschedulePolicy(type),
     EphemeralDisk,
-    Networks: readNetworks(from),
-    Services: from.list("Services", serviceReader({ ...owner, task: "" })),
+    Networks,
+    Services,
     Update: isService ? readUpdate(from.raw("Update"), from.at("Update"), jobs.update) : null,
     Migrate: type === "service" ? readMigrate(from.raw("Migrate"), from.at("Migrate"), jobs.migrate) : null,
     ShutdownDelay: from.raw("ShutdownDelay") === undefined ? null : from.duration("ShutdownDelay", 0),
     MaxRunDuration: from.raw("MaxRunDuration") === undefined ? null : from.duration("MaxRunDuration", 0),
   };
+}
+
+function checkAllServices(
+  services: TaskGroup["Services"],
+  tasks: readonly Task[],
+  networks: TaskGroup["Networks"],
+  from: FieldReader,
+): void {
+  const names = tasks.map(({ Name }) => Name);
+  checkServices(services, from.at("Services"), [networks], names);
+  for (const [i, task] of tasks.entries())
+    checkServices(task.Services, `${from.at("Tasks")}[${i}].Services`, [networks, task.Resources.Networks], names);
 }
 
 /** The name is part of the allocation's, `job.group[0]`. */

@@ -5,6 +5,7 @@ import type { Job } from "../model/job.js";
 import { parseJson } from "../model/json.js";
 import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
 import type { TaskState } from "../model/task-state.js";
 import { jobKey } from "./effect.js";
 import { eventOf } from "./event-body.js";
@@ -28,6 +29,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
       deployments: indexOf("deployments"),
       nodes: indexOf("nodes"),
       namespaces: indexOf("namespaces"),
+      services: indexOf("services"),
     },
     allocs: decodeAllocs(rows, jobCopies).sort(byCreation),
     jobVersions,
@@ -37,6 +39,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
     node: rows.node === undefined ? undefined : decodeNode(rows.node),
     namespaces: decodeNamespaces(rows.namespaces),
     launches: new Map(rows.launches.map(({ namespace, id, launch }) => [jobKey(namespace, id), Number(launch)])),
+    services: rows.services.map((body) => parseJson(body) as ServiceRegistration).sort(byCreation),
     tombstones: rows.tombstones,
     handles: grouped(
       rows.taskHandles,

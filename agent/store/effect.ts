@@ -4,6 +4,7 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
 import type { NewTaskEvent, StoredHandle, TableName } from "./state-store.js";
 
 /**
@@ -33,6 +34,8 @@ export type Effect =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "service"; readonly service: ServiceRegistration }
+  | { readonly kind: "service-delete"; readonly id: string }
   | { readonly kind: "task-handle"; readonly allocId: string; readonly task: string; readonly handle: StoredHandle | null };
 
 export interface AllocEffect {
@@ -70,6 +73,9 @@ export function tableOf(effect: Effect): TableName | undefined {
       return "deployments";
     case "node":
       return "nodes";
+    case "service":
+    case "service-delete":
+      return "services";
     default:
       return undefined;
   }

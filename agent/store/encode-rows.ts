@@ -95,6 +95,12 @@ class BatchEncoder {
       case "node":
         this.#add("putNode", encodeJson(effect.node));
         return;
+      case "service":
+        this.#add("putService", effect.service.ID, encodeJson(effect.service));
+        return;
+      case "service-delete":
+        this.#add("dropService", effect.id);
+        return;
       case "task-handle":
         if (effect.handle === null) this.#add("dropTaskHandle", effect.allocId, effect.task);
         else this.#add("putTaskHandle", effect.allocId, effect.task, encodeJson(effect.handle));

@@ -4,6 +4,7 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { NewRegistration, ServiceRegistration } from "../model/service-registration.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
 
 /**
@@ -28,7 +29,7 @@ export interface StateStore extends StateReader {
   close(): Promise<void>;
 }
 
-export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces";
+export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces" | "services";
 
 /** What the scheduler and the API read. Every object is an immutable snapshot. */
 export interface StateReader {
@@ -63,6 +64,11 @@ export interface StateReader {
   deployment(id: string): Deployment | undefined;
   deploymentsOfJob(namespace: string, jobId: string): readonly Deployment[];
   node(): Node | undefined;
+  /** All registrations in (CreateIndex, ID) order. */
+  services(): readonly ServiceRegistration[];
+  service(id: string): ServiceRegistration | undefined;
+  servicesNamed(name: string): readonly ServiceRegistration[];
+  servicesOfAlloc(allocId: string): readonly ServiceRegistration[];
 
   /** What a task runner kept to find its task again. */
   taskHandle(allocId: string, task: string): StoredHandle | undefined;
@@ -109,6 +115,9 @@ export type Change =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  /** An instance of a service, new or with other members. Those of an allocation go with it. */
+  | { readonly kind: "service"; readonly service: NewRegistration }
+  | { readonly kind: "service-delete"; readonly id: string }
   /** A new allocation. ClientStatus starts as `pending`. */
   | { readonly kind: "alloc-create"; readonly alloc: DesiredAllocation }
   /** Changes desired members of a known one. */

@@ -38,6 +38,8 @@ export const statements = {
   dropEval: "DELETE FROM evals WHERE id = ?",
   putDeployment: "INSERT INTO deployments (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
   dropDeployment: "DELETE FROM deployments WHERE id = ?",
+  putService: "INSERT INTO services (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+  dropService: "DELETE FROM services WHERE id = ?",
   putNode: "INSERT INTO node (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
 } as const;
 

@@ -6,6 +6,7 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
 import { CommitQueue, type CommitQueueDeps } from "./commit-queue.js";
 import { type Effect, jobKey, tableOf, watchKeyOf } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
@@ -137,6 +138,22 @@ export abstract class TableStore implements StateStore {
 
   node(): Node | undefined {
     return this.#tables.node;
+  }
+
+  services(): readonly ServiceRegistration[] {
+    return this.#tables.services.list();
+  }
+
+  service(id: string): ServiceRegistration | undefined {
+    return this.#tables.services.get(id);
+  }
+
+  servicesNamed(name: string): readonly ServiceRegistration[] {
+    return this.#tables.services.listOf("name", name);
+  }
+
+  servicesOfAlloc(allocId: string): readonly ServiceRegistration[] {
+    return this.#tables.services.listOf("alloc", allocId);
   }
 
   taskHandle(allocId: string, task: string): StoredHandle | undefined {

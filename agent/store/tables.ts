@@ -4,6 +4,7 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
 import { type Effect, jobKey, tableOf } from "./effect.js";
 import { GroupedMap } from "./ordered-map.js";
 import type { StoredHandle, TableName } from "./state-store.js";
@@ -23,6 +24,7 @@ export interface TablesSnapshot {
   readonly namespaces: readonly Namespace[];
   /** By job key, in Unix seconds. */
   readonly launches: ReadonlyMap<string, number>;
+  readonly services: readonly ServiceRegistration[];
   /** Oldest first. */
   readonly tombstones: readonly string[];
   /** By allocation, then by task. */
@@ -41,6 +43,7 @@ export const emptySnapshot = (): TablesSnapshot => ({
     deployments: FIRST_INDEX,
     nodes: FIRST_INDEX,
     namespaces: FIRST_INDEX,
+    services: FIRST_INDEX,
   },
   allocs: [],
   jobVersions: new Map(),
@@ -50,6 +53,7 @@ export const emptySnapshot = (): TablesSnapshot => ({
   node: undefined,
   namespaces: [defaultNamespace],
   launches: new Map(),
+  services: [],
   tombstones: [],
   handles: new Map(),
 });
@@ -71,6 +75,10 @@ export class Tables {
   readonly deployments = new GroupedMap<Deployment, "job">((d) => d.ID, { job: ofJob });
   readonly namespaces: Map<string, Namespace>;
   readonly launches: Map<string, number>;
+  readonly services = new GroupedMap<ServiceRegistration, "name" | "alloc">((s) => s.ID, {
+    name: (s) => s.ServiceName,
+    alloc: (s) => s.AllocID,
+  });
   readonly #jobVersions: Map<string, readonly Job[]>;
   readonly #tombstones: Set<string>;
   readonly #handles = new Map<string, Map<string, StoredHandle>>();
@@ -84,6 +92,7 @@ export class Tables {
     for (const job of from.jobs) this.jobs.set(job);
     for (const evaluation of from.evals) this.#putEval(evaluation);
     for (const deployment of from.deployments) this.deployments.set(deployment);
+    for (const service of from.services) this.services.set(service);
     for (const [allocId, tasks] of from.handles) this.#handles.set(allocId, new Map(tasks));
     this.#jobVersions = new Map(from.jobVersions);
     this.#tombstones = new Set(from.tombstones);
@@ -136,6 +145,7 @@ export class Tables {
       node: this.#node,
       namespaces: this.namespacesByName(),
       launches: new Map(this.launches),
+      services: this.services.list(),
       tombstones: [...this.#tombstones],
       handles: new Map([...this.#handles].map(([allocId, tasks]) => [allocId, new Map(tasks)])),
     };
@@ -199,6 +209,12 @@ export class Tables {
         return;
       case "node":
         this.#node = effect.node;
+        return;
+      case "service":
+        this.services.set(effect.service);
+        return;
+      case "service-delete":
+        this.services.delete(effect.id);
         return;
       case "task-handle":
         this.#putHandle(effect.allocId, effect.task, effect.handle);
