@@ -1,5 +1,6 @@
 import type { LogConfig } from "../agent/model/job.js";
 import type { DriverInfo } from "../agent/model/node.js";
+import type { DriverNetwork } from "../agent/model/service-address.js";
 
 /**
  * The contract between a task runner and a driver. A driver starts one process (or container) per run and finds it
@@ -81,6 +82,8 @@ export type DriverState = Readonly<Record<string, unknown>>;
 export interface TaskRun {
   readonly runId: string;
   readonly state: DriverState;
+  /** Where its services may be found, when the driver gives it a network of its own. */
+  readonly network?: DriverNetwork;
   /** Resolves when the main process has ended, its whole tree is gone and its output is in the log files. Never rejects. */
   readonly exited: Promise<ExitResult>;
   /**

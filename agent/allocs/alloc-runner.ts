@@ -8,6 +8,9 @@ import { advanceStage, isGroupOver, isPoststop, judgeGroup, mayStart, type Stage
 import type { Node } from "../model/node.js";
 import type { SignalName } from "../model/signals.js";
 import { groupVerdict, setupFailure } from "../model/task-events.js";
+import type { CheckResult } from "../services/alloc-checks.js";
+import { AllocServices } from "../services/alloc-services.js";
+import type { Slots } from "../services/slots.js";
 import type { StateStore } from "../store/state-store.js";
 import { writeAllocFile } from "./alloc-dir.js";
 import { AllocReport } from "./alloc-report.js";
@@ -16,6 +19,7 @@ import { allocHooks } from "./hooks/alloc-hooks.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 import { noneRunning, noRun, notToRun } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
+import { envOf, groupEnv } from "./task-launch.js";
 import { TaskRunner } from "./task-runner.js";
 import type { TaskRunnerOptions } from "./task-runner-deps.js";
 import { TaskSet } from "./task-set.js";
@@ -29,6 +33,8 @@ export interface AllocRunnerDeps {
   readonly dataDir: string;
   readonly readyDirs: ReadyDirs;
   readonly options: TaskRunnerOptions;
+  /** For the checks of all allocations. */
+  readonly checkSlots: Slots;
   /** Resolves when nothing of another allocation of this host runs any more. */
   readonly ended: (allocId: string) => Promise<void>;
 }
@@ -49,6 +55,7 @@ export class AllocRunner {
   readonly #log: Logger;
   readonly #report: AllocReport;
   readonly #tasks: TaskSet;
+  readonly #services: AllocServices;
   readonly #health: HealthWatch;
   readonly #skipDelays = new AbortController();
   /** Aborted when the allocation is to end, and when the agent does. */
@@ -81,10 +88,12 @@ export class AllocRunner {
       this.#finish = resolve;
     });
     this.#tasks = new TaskSet(this.#group.Tasks.map((task) => this.#taskRunner(task)));
+    this.#services = this.#allocServices(alloc);
     this.#health = new HealthWatch(
       {
         clock: deps.clock,
         states: () => this.#tasks.states,
+        checks: () => this.#services.summary,
         failed: () => this.#summary().ClientStatus === "failed",
         report: (status) => this.#report.health(status),
         emit: (task, event) => this.#tasks.find(task)?.emit(event),
@@ -102,6 +111,7 @@ export class AllocRunner {
   start(): void {
     const isUnderWay = this.#tasks.all.some((task) => task.hasStarted);
     for (const task of this.#tasks.all) task.start();
+    void this.recovered.then(() => this.#services.recovered());
     this.#apply(this.#alloc);
     void this.#setUp(isUnderWay);
   }
@@ -112,6 +122,7 @@ export class AllocRunner {
     this.#alloc = alloc;
     this.#apply(alloc);
     this.#health.update(alloc, this.#group);
+    this.#services.update(alloc, this.#group);
     try {
       writeAllocFile(this.#deps.dataDir, alloc);
     } catch (error) {
@@ -161,10 +172,16 @@ export class AllocRunner {
     return new Map(this.#tasks.all.flatMap((task) => (task.run ? [[task.name, task.run] as const] : [])));
   }
 
+  /** What the checks of its services have found, by their ids; null when there is nothing. */
+  get checks(): Readonly<Record<string, CheckResult>> | null {
+    return this.#services.results;
+  }
+
   /** Lets go of the tasks, which run on. Nothing is written from now on. */
   async detach(): Promise<void> {
     this.#detached.abort("over");
     this.#ending.abort("over");
+    this.#services.detach();
     this.#health.stop();
     this.#report.close();
     await Promise.all(this.#tasks.all.map((task) => task.detach()));
@@ -178,7 +195,32 @@ export class AllocRunner {
     this.#health.stop();
     await Promise.all(this.#tasks.all.map((task) => task.kill("")));
     await this.#tasks.settled();
+    this.#services.close();
     this.#finish();
+  }
+
+  #allocServices(alloc: Allocation): AllocServices {
+    const { store, clock, node, checkSlots, dataDir, options } = this.#deps;
+    const env = (name: string | null) => {
+      const task = this.#group.Tasks.find(({ Name }) => Name === name);
+      const of = { alloc: this.#alloc, group: this.#group, node: node(), dataDir, options };
+      return task ? envOf({ ...of, task }) : groupEnv(of);
+    };
+    return new AllocServices(
+      {
+        store,
+        clock,
+        node,
+        env,
+        log: this.#log,
+        slots: checkSlots,
+        changed: () => this.#health.look(),
+        restart: (task, reason) => this.#restartUnhealthy(task, reason),
+        emit: (task, event) => this.#tasks.find(task)?.emit(event),
+      },
+      alloc,
+      this.#group,
+    );
   }
 
   #taskRunner(task: Task): TaskRunner {
@@ -197,6 +239,11 @@ export class AllocRunner {
       options,
       mayStart: () => this.#isSetUp && (isPoststop(task) || !this.#killing) && mayStart(this.#stage, task),
       skipDelays: this.#skipDelays.signal,
+      runs: {
+        started: (name, run) => this.#services.started(name, run),
+        stopping: (name) => this.#services.stopping(name),
+        ended: (name) => this.#services.ended(name),
+      },
       onChange: () => this.#changed(),
     });
   }
@@ -205,7 +252,8 @@ export class AllocRunner {
     const { dataDir, readyDirs, ended } = this.#deps;
     for (const { name, prerun } of allocHooks) {
       try {
-        await prerun({ alloc: this.#alloc, group: this.#group, dataDir, readyDirs, isUnderWay, ended, signal: this.#ending.signal });
+        const context = { alloc: this.#alloc, group: this.#group, dataDir, readyDirs, isUnderWay, ended, services: this.#services };
+        await prerun({ ...context, signal: this.#ending.signal });
       } catch (error) {
         this.#log.warn({ err: error, hook: name }, "the allocation can not be set up");
         const message = `failed to setup alloc: pre-run hook "${name}" failed: ${messageOf(error)}`;
@@ -262,6 +310,7 @@ export class AllocRunner {
     if (this.#isFinished) return;
     this.#isFinished = true;
     this.#ending.abort("over");
+    this.#services.close();
     await this.#tasks.settled();
     await this.#report.durable();
     this.#health.stop();
@@ -276,13 +325,19 @@ export class AllocRunner {
   }
 
   async #kill(reason: string): Promise<void> {
-    const delay = Number(this.#group.ShutdownDelay ?? 0);
-    if (delay > 0 && this.#tasks.running.length > 0) {
-      await this.#deps.clock.sleep(delay / nsPerMs, AbortSignal.any([this.#skipDelays.signal, this.#detached.signal]));
-    }
+    if (this.#tasks.running.length > 0) await this.#withdraw();
     await this.#tasks.inPhases(this.#group.Tasks, async (task) => {
       if (!this.#detached.signal.aborted) await task.kill(reason);
     });
+  }
+
+  /** Takes the group's services back, and leaves those who were sent to them the time that the group gives. */
+  async #withdraw(): Promise<void> {
+    await this.#services.withdraw();
+    const delay = Number(this.#group.ShutdownDelay ?? 0);
+    if (delay > 0) {
+      await this.#deps.clock.sleep(delay / nsPerMs, AbortSignal.any([this.#skipDelays.signal, this.#detached.signal]));
+    }
   }
 
   /** Source: reference behaviour §4.5, §4.10. */
@@ -301,19 +356,32 @@ export class AllocRunner {
     this.#killAll(maxRunDurationText);
   }
 
-  async #restartTogether(reason: string, withDead: boolean): Promise<void> {
+  /** A check asks for it: a task's for that task, the group's for all that run. Source: reference behaviour §10. */
+  #restartUnhealthy(task: string | null, reason: string): void {
+    if (this.#killing) return;
+    this.#log.info({ ...(task === null ? {} : { task }), reason }, "a check asks for a restart");
+    const restarted =
+      task === null ? this.#restarting.then(() => this.#restartTogether(reason, false, true)) : this.#tasks.get(task).restart(reason, true);
+    const settled = restarted.catch((error: unknown) => this.#log.info({ err: error }, "what a check asked for was not restarted"));
+    if (task === null) this.#restarting = settled;
+  }
+
+  async #restartTogether(reason: string, withDead: boolean, isCounted = false): Promise<void> {
     const { states, running } = this.#tasks;
     const dead = this.#group.Tasks.filter((task) => withDead && !isPoststop(task) && states.get(task.Name)?.State === "dead");
     if (this.#killing || running.length + dead.length === 0) return;
+    if (running.length > 0) await this.#withdraw();
+    if (this.#killing) return;
     this.#stage = "init";
     this.#awaited = new Set([...running.map((task) => task.name), ...dead.map((task) => task.Name)]);
     for (const { Name } of dead) this.#tasks.find(Name)?.revive(reason);
     try {
       await this.#tasks.inPhases(this.#group.Tasks, async (task) => {
         // One that has ended by itself in the meantime has what was asked for.
-        if (running.includes(task) && task.isRunning) await task.restart(reason);
+        if (running.includes(task) && task.isRunning) await task.restart(reason, isCounted);
       });
     } finally {
+      if (!this.#killing) this.#services.restore();
       this.#awaited = new Set();
       this.#changed();
     }

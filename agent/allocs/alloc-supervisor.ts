@@ -8,6 +8,8 @@ import { describe } from "../model/invalid-field.js";
 import type { Node } from "../model/node.js";
 import { parseSignal } from "../model/signals.js";
 import { SECOND } from "../model/units.js";
+import type { CheckResult } from "../services/alloc-checks.js";
+import { Slots } from "../services/slots.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { allocRoot, makeAllocRoot, readyDirs, removeAllocDir } from "./alloc-dir.js";
 import { AllocRunner } from "./alloc-runner.js";
@@ -26,10 +28,21 @@ export interface AllocSupervisorDeps {
   readonly log: Logger;
   /** Absolute. */
   readonly dataDir: string;
-  readonly options?: Partial<TaskRunnerOptions>;
+  readonly options?: Partial<SupervisorOptions>;
 }
 
-const defaultOptions: TaskRunnerOptions = { maxKillTimeoutNs: 30 * SECOND, envDenylist: [], hostEnv: process.env, random: Math.random };
+export interface SupervisorOptions extends TaskRunnerOptions {
+  /** Checks of services that look at the same time. */
+  readonly maxParallelChecks: number;
+}
+
+const defaultOptions: SupervisorOptions = {
+  maxKillTimeoutNs: 30 * SECOND,
+  envDenylist: [],
+  hostEnv: process.env,
+  random: Math.random,
+  maxParallelChecks: 50,
+};
 /** How long the end of the agent waits for what is being written and started. */
 const stopDeadlineMs = 5_000;
 /** How long the start of the agent waits until it is known which tasks go on. */
@@ -42,7 +55,8 @@ const progressStep = 100;
  */
 export class AllocSupervisor {
   readonly #deps: AllocSupervisorDeps;
-  readonly #options: TaskRunnerOptions;
+  readonly #options: SupervisorOptions;
+  readonly #checkSlots: Slots;
   readonly #runners = new Map<string, AllocRunner>();
   readonly #removals = new Set<Promise<void>>();
   readonly #readyDirs: ReadyDirs;
@@ -52,6 +66,7 @@ export class AllocSupervisor {
     this.#deps = deps;
     this.#options = { ...defaultOptions, ...deps.options };
     this.#readyDirs = readyDirs(deps.dataDir);
+    this.#checkSlots = new Slots(this.#options.maxParallelChecks);
   }
 
   /**
@@ -74,6 +89,7 @@ export class AllocSupervisor {
         if (count === restored.length || count % progressStep === 0) log.info(`restored ${count} of ${restored.length} allocations`);
       });
     }
+    await this.#deregisterOver();
     const enough = new AbortController();
     await Promise.race([Promise.all(restored.map((runner) => runner.recovered)), this.#deps.clock.sleep(restoreWaitMs, enough.signal)]);
     enough.abort();
@@ -143,6 +159,18 @@ export class AllocSupervisor {
     return this.#runners.get(allocId)?.runs ?? new Map();
   }
 
+  /** What the checks of an allocation's services have found, by their ids; null when there is nothing. */
+  checks(allocId: string): Readonly<Record<string, CheckResult>> | null {
+    return this.#runners.get(allocId)?.checks ?? null;
+  }
+
+  /** The agent may have come to its end between that of an allocation and that of its registrations. */
+  async #deregisterOver(): Promise<void> {
+    const { store } = this.#deps;
+    const over = store.services().filter(({ AllocID }) => !this.#runners.has(AllocID));
+    if (over.length > 0) await store.commit(over.map(({ ID }): Change => ({ kind: "service-delete", id: ID })));
+  }
+
   #alloc(id: string): Allocation {
     const alloc = this.#deps.store.alloc(id);
     if (!alloc) throw new AllocdError("alloc-not-found", `Unknown allocation "${id}"`);
@@ -173,7 +201,12 @@ export class AllocSupervisor {
       const { store, drivers, node, clock, log, dataDir } = this.#deps;
       const ended = (id: string): Promise<void> => this.#runners.get(id)?.done ?? Promise.resolve();
       const runner = new AllocRunner(
-        { store, drivers, node, clock, log, dataDir, readyDirs: this.#readyDirs, options: this.#options, ended },
+        {
+          ...{ store, drivers, node, clock, log, dataDir, ended },
+          readyDirs: this.#readyDirs,
+          options: this.#options,
+          checkSlots: this.#checkSlots,
+        },
         alloc,
       );
       this.#runners.set(alloc.ID, runner);

@@ -4,7 +4,7 @@ import type { Allocation } from "../model/allocation.js";
 import { InterpolationError } from "../model/interpolate.js";
 import type { Task, TaskGroup } from "../model/job.js";
 import type { Node } from "../model/node.js";
-import { type Env, taskEnv } from "../model/task-env.js";
+import { allocEnv, type Env, taskEnv } from "../model/task-env.js";
 import { driverFailure, hookFailed } from "../model/task-events.js";
 import { taskDirs } from "./alloc-dir.js";
 import type { TaskHookContext } from "./hooks/task-hook.js";
@@ -75,7 +75,13 @@ export function launchFailure(error: unknown): TaskFailure {
   return new TaskFailure(message, (at) => driverFailure(at, message), error instanceof DriverError && error.recoverable, { cause: error });
 }
 
-function envOf({ alloc, group, task, node, dataDir, options }: LaunchDeps): Env {
+type EnvDeps = Pick<LaunchDeps, "alloc" | "group" | "task" | "node" | "dataDir" | "options">;
+
+/** The variables of a group's own services: those of a task that has nothing of its own. */
+export const groupEnv = (deps: Omit<EnvDeps, "task">): Env =>
+  allocEnv({ ...deps, denied: deps.options.envDenylist, hostEnv: deps.options.hostEnv });
+
+export function envOf({ alloc, group, task, node, dataDir, options }: EnvDeps): Env {
   const { shared, local, secrets } = taskDirs(dataDir, alloc.ID, task.Name);
   const paths = { alloc: shared, local, secrets };
   return taskEnv({ alloc, group, task, node, paths, hostEnv: options.hostEnv, denied: options.envDenylist });

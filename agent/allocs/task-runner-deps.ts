@@ -1,4 +1,4 @@
-import type { Driver } from "../../drivers/driver.js";
+import type { Driver, TaskRun } from "../../drivers/driver.js";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import type { Allocation } from "../model/allocation.js";
@@ -19,6 +19,15 @@ export interface TaskRunnerOptions {
   readonly random: () => number;
 }
 
+/** Is told of the runs of tasks: whoever sends others to a task. */
+export interface RunWatcher {
+  /** A run is there, by this agent's hand or found again. */
+  started(task: string, run: TaskRun): void;
+  /** Called before a run is stopped. @returns resolves when it may be. */
+  stopping(task: string): Promise<void>;
+  ended(task: string): void;
+}
+
 export interface TaskRunnerDeps {
   readonly name: string;
   /** The allocation as it is wanted now. */
@@ -35,5 +44,6 @@ export interface TaskRunnerDeps {
   readonly mayStart: () => boolean;
   /** Aborted when shutdown delays are to be skipped. */
   readonly skipDelays: AbortSignal;
+  readonly runs: RunWatcher;
   readonly onChange: () => void;
 }

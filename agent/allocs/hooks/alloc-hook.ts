@@ -1,5 +1,6 @@
 import type { Allocation } from "../../model/allocation.js";
 import type { TaskGroup } from "../../model/job.js";
+import type { AllocServices } from "../../services/alloc-services.js";
 import type { ReadyDirs } from "../ready-dirs.js";
 
 /** What a hook of an allocation has to work with. */
@@ -12,6 +13,7 @@ export interface AllocHookContext {
   readonly isUnderWay: boolean;
   /** Resolves when nothing of another allocation of this host runs any more; at once for one that is not known. */
   ended(allocId: string): Promise<void>;
+  readonly services: AllocServices;
   /** Aborted when the allocation is stopped, or the agent ends: waiting makes no sense any more. */
   readonly signal: AbortSignal;
 }
