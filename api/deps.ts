@@ -19,6 +19,7 @@ export interface ApiDeps {
   readonly specs: JobSpecs;
   readonly events: EventSource;
   readonly allocs: AllocCommands;
+  readonly services: ServiceCommands;
   readonly agent: AgentInfo;
   readonly stats: StatsDeps["stats"];
   readonly clock: Clock;
@@ -117,6 +118,13 @@ export interface RegisterResult extends DeregisterResult {
 export interface AllocCommands {
   restart(allocId: string, options: { readonly taskName?: string; readonly allTasks?: boolean }): Promise<void>;
   signal(allocId: string, signal: string, task?: string): Promise<void>;
+  /** What the checks of its services have found, by their ids; null when there is nothing. */
+  checks(allocId: string): Readonly<Record<string, object>> | null;
+}
+
+export interface ServiceCommands {
+  /** Takes an instance of a service out of the registry. @returns the index of the change. */
+  delete(id: string): Promise<number>;
 }
 
 export interface UpgradeHandler {

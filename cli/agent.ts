@@ -111,6 +111,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
       maxKillTimeoutNs: config.client.max_kill_timeout * MILLISECOND,
       envDenylist: config.client.env_denylist,
       hostEnv: process.env,
+      maxParallelChecks: config.client.max_parallel_checks,
     },
   });
   const { retention } = config;
@@ -168,6 +169,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     specs: { validate: (job) => validator.validate(job), parse: (text, variables) => hcl.parse(text, variables) },
     events,
     allocs,
+    services: { delete: (id) => store.commit([{ kind: "service-delete", id }], { refusable: true }) },
     exec,
     fs: createFsRouter({ files, log }),
     agent: { version, dataDir },

@@ -52,6 +52,7 @@ export const configSchema = z.strictObject(
       max_dynamic_port: whole({ min: 1, max: 65_535 }, 32_000, "The last port that is given out to dynamic ports."),
       network_interface: text("", "The interface whose address ports are allocated on. Empty: loopback."),
       cgroup_parent: text("allocd.slice", "The cgroup that the cgroups of all tasks are made in."),
+      max_parallel_checks: whole({ min: 1, max: 10_000 }, 50, "Checks of services that look at the same time; the others wait."),
       env_denylist: list(
         [
           "ALLOCD_TOKEN",

@@ -17,10 +17,11 @@ import { jobsRoutes } from "./jobs.js";
 import { namespacesRoutes } from "./namespaces.js";
 import { nodesRoutes } from "./nodes.js";
 import { searchRoutes } from "./search.js";
+import { servicesRoutes } from "./services.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
 
-type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "agent" | "stats"> & {
+type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "services" | "agent" | "stats"> & {
   readonly options: ApiOptions;
 };
 
@@ -43,6 +44,7 @@ export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...eventsRoutes(deps),
   ...systemRoutes(deps),
   ...statsRoutes(deps),
+  ...servicesRoutes(deps),
   ...nothingBelow("/v1/allocation/*rest", "/v1/client/allocation/*rest"),
 ];
 
