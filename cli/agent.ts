@@ -20,6 +20,7 @@ import { listeningPorts } from "../agent/node/listening-ports.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
 import { StoreOpenError } from "../agent/store/errors.js";
 import { SqliteStore } from "../agent/store/sqlite-store.js";
+import { hostVolumes } from "../agent/volumes/host-volumes.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
 import { createFsRouter } from "../api/fs/router.js";
 import { createApi } from "../api/server.js";
@@ -254,6 +255,7 @@ const nodeOptions = ({ client, node, datacenter, data_dir: dataDir }: Config) =>
   minDynamicPort: client.min_dynamic_port,
   maxDynamicPort: client.max_dynamic_port,
   cgroupParent: client.cgroup_parent,
+  hostVolumes: hostVolumes(client.host_volume),
 });
 
 /** @returns `host:port` as it really is. */

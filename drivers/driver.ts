@@ -8,6 +8,8 @@ import type { DriverNetwork } from "../agent/model/service-address.js";
  */
 export interface Driver {
   readonly name: string;
+  /** Whether its tasks have a file system of their own, that directories of the host can be mounted into. */
+  readonly mounts?: boolean;
 
   /** What the node says of this driver. Never throws: an unreachable engine is `Detected: false`. */
   fingerprint(): Promise<DriverInfo>;
@@ -48,8 +50,19 @@ export interface TaskSpec {
   readonly user: string;
   readonly env: Readonly<Record<string, string>>;
   readonly dirs: TaskDirs;
+  /** Directories of the host that the task is to find elsewhere; only for a driver that mounts them. */
+  readonly mounts: readonly TaskMount[];
   readonly logs: LogConfig;
   readonly resources: TaskLimits;
+}
+
+export interface TaskMount {
+  /** Absolute, on the host. */
+  readonly source: string;
+  /** Where the task finds it. */
+  readonly target: string;
+  readonly readOnly: boolean;
+  readonly propagation: "private" | "host-to-task" | "bidirectional";
 }
 
 /** Absolute paths on the host. */

@@ -13,7 +13,7 @@ import { invalidConfig } from "./hooks/validate.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 import { messageOf, TaskFailure } from "./task-failure.js";
 import type { TaskRecord } from "./task-record.js";
-import { driverConfig, taskSpec } from "./task-spec.js";
+import { driverConfig, taskMounts, taskSpec } from "./task-spec.js";
 
 export interface LaunchDeps {
   readonly alloc: Allocation;
@@ -35,7 +35,7 @@ export interface LaunchDeps {
  * @throws TaskFailure with the event that it leaves.
  */
 export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise<{ readonly spec: TaskSpec; readonly driver: Driver }> {
-  const { alloc, task, node, driver, dataDir, readyDirs, log, signal } = deps;
+  const { alloc, group, task, node, driver, dataDir, readyDirs, log, signal } = deps;
   if (!driver) throw missingDriver(task.Driver);
   const dirs = taskDirs(dataDir, alloc.ID, task.Name);
   const env = envOf(deps);
@@ -43,19 +43,19 @@ export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise
   for (const hook of taskHooks) {
     const isRepeat = record.handle.hooksDone.includes(hook.name);
     try {
-      await hook.prestart({ alloc, task, node, driver, dirs, readyDirs, env, isRepeat, signal, log, emit });
+      await hook.prestart({ alloc, group, task, node, driver, dirs, readyDirs, env, isRepeat, signal, log, emit });
     } catch (error) {
       throw hookFailure(hook.name, error);
     }
     if (!isRepeat) record.apply({ handle: { ...record.handle, hooksDone: [...record.handle.hooksDone, hook.name] } });
   }
   const config = driverConfig(alloc, task, node, env);
-  return { driver, spec: taskSpec({ alloc, task, run: record.handle.run, config, env, dirs }) };
+  return { driver, spec: taskSpec({ alloc, task, run: record.handle.run, config, env, dirs, mounts: taskMounts(task, group, node) }) };
 }
 
 /** What a run was started with, as well as it can be told without doing anything. */
 export function specForRecovery(deps: LaunchDeps, run: number): TaskSpec {
-  const { alloc, task, node, dataDir } = deps;
+  const { alloc, group, task, node, dataDir } = deps;
   const env = envOf(deps);
   let config = task.Config ?? {};
   try {
@@ -64,7 +64,8 @@ export function specForRecovery(deps: LaunchDeps, run: number): TaskSpec {
     // A reference that held at the start may be gone: no reason to lose the task.
     deps.log.warn({ err: error }, "the config of a running task can not be worked out any more");
   }
-  return taskSpec({ alloc, task, run, config, env, dirs: taskDirs(dataDir, alloc.ID, task.Name) });
+  const dirs = taskDirs(dataDir, alloc.ID, task.Name);
+  return taskSpec({ alloc, task, run, config, env, dirs, mounts: taskMounts(task, group, node) });
 }
 
 /** What a start that failed leaves in the task's history. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration, flag, group, idRanges, list, map, oneOf, text, whole } from "./leaf.js";
+import { absolutePath, duration, flag, group, idRanges, list, map, named, oneOf, text, whole } from "./leaf.js";
 
 /**
  * Every setting of the agent with its default and its meaning. `config.schema.json`, `config.example.json` and
@@ -76,6 +76,10 @@ export const configSchema = z.strictObject(
         ],
         "Variables of the agent's own environment that tasks never get; * stands for anything.",
       ),
+      host_volume: named("Directories of this host that jobs may mount as volumes of type host, by name.", {
+        path: absolutePath("The directory. It has to be there when the agent starts."),
+        read_only: flag(false, "Whether it can be had for reading only."),
+      }),
       reserved: group("What is kept back for the host itself.", {
         cpu: whole({ min: 0, max: 1_000_000 }, 0, "MHz."),
         memory: whole({ min: 0, max: 1 << 30 }, 0, "MiB."),

@@ -19,7 +19,7 @@ const common = (node: Node): string =>
     CreateIndex: node.CreateIndex,
     Datacenter: node.Datacenter,
     Drain: false,
-    HostVolumes: {},
+    HostVolumes: node.HostVolumes ?? {},
     ID: node.ID,
     LastDrain: null,
     ModifyIndex: node.ModifyIndex,

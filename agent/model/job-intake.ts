@@ -15,6 +15,7 @@ import {
 import { checkServices, serviceReader } from "./service-intake.js";
 import { readTask } from "./task-intake.js";
 import { SECOND } from "./units.js";
+import { checkMounts, readVolumes } from "./volume-intake.js";
 
 const types: readonly JobType[] = ["service", "batch", "system", "sysbatch"];
 const maxCount = 100_000;
@@ -46,12 +47,11 @@ const emptyGroup = {
   Scaling: null,
   Spreads: null,
   StopAfterClientDisconnect: null,
-  Volumes: null,
 };
 
 const shapes = {
   job: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Multiregion", "UI", "VersionTag"] },
-  group: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Consul", "Disconnect", "Scaling", "Volumes"] },
+  group: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Consul", "Disconnect", "Scaling"] },
 };
 
 /** What the groups of a job have of it. */
@@ -134,6 +134,8 @@ function readGroup(value: unknown, path: string, { namespace, id, type, ...jobs 
   const EphemeralDisk = readDisk(from.raw("EphemeralDisk") ?? {}, from.at("EphemeralDisk"));
   checkLogsFit(Tasks, EphemeralDisk, from);
   const Networks = readNetworks(from);
+  const Volumes = readVolumes(from);
+  checkMounts(Tasks, Volumes, from.at("Tasks"));
   const Services = from.list("Services", serviceReader({ ...owner, task: "" }));
   checkAllServices(Services, Tasks, Networks, from);
   const isService = type === "service" || type === "system";
@@ -151,6 +153,7 @@ function readGroup(value: unknown, path: string, { namespace, id, type, ...jobs 
     EphemeralDisk,
     Networks,
     Services,
+    Volumes,
     Update: isService ? readUpdate(from.raw("Update"), from.at("Update"), jobs.update) : null,
     Migrate: type === "service" ? readMigrate(from.raw("Migrate"), from.at("Migrate"), jobs.migrate) : null,
     ShutdownDelay: from.raw("ShutdownDelay") === undefined ? null : from.duration("ShutdownDelay", 0),
@@ -273,6 +276,7 @@ const knownOfGroup = [
   "EphemeralDisk",
   "Networks",
   "Services",
+  "Volumes",
   "Update",
   "Migrate",
   "ShutdownDelay",

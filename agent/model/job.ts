@@ -49,6 +49,8 @@ export interface TaskGroup {
   readonly EphemeralDisk: EphemeralDisk;
   readonly Networks: readonly NetworkResource[] | null;
   readonly Services: readonly Service[] | null;
+  /** By the name that the tasks' mounts use. */
+  readonly Volumes?: Readonly<Record<string, VolumeRequest>> | null;
   /** Null for batch jobs. */
   readonly Update: UpdateStrategy | null;
   readonly Migrate: MigrateStrategy | null;
@@ -65,6 +67,7 @@ export interface Task {
   readonly Env: Readonly<Record<string, string>> | null;
   readonly Meta: Readonly<Record<string, string>> | null;
   readonly Services: readonly Service[] | null;
+  readonly VolumeMounts?: readonly VolumeMount[] | null;
   readonly Resources: Resources;
   readonly RestartPolicy: RestartPolicy;
   readonly LogConfig: LogConfig;
@@ -73,6 +76,25 @@ export interface Task {
   readonly KillTimeout: Duration;
   readonly KillSignal: string;
   readonly ShutdownDelay: Duration;
+  readonly [member: string]: unknown;
+}
+
+export interface VolumeRequest {
+  readonly Name: string;
+  readonly Type: "host";
+  /** The host volume's name. */
+  readonly Source: string;
+  readonly ReadOnly: boolean;
+  readonly [member: string]: unknown;
+}
+
+export interface VolumeMount {
+  /** A volume of the group. */
+  readonly Volume: string;
+  /** Where the task finds it. */
+  readonly Destination: string;
+  readonly ReadOnly: boolean;
+  readonly PropagationMode: "private" | "host-to-task" | "bidirectional";
   readonly [member: string]: unknown;
 }
 

@@ -3,6 +3,7 @@ import { type Cost, costOf, type Usage } from "./fit.js";
 import type { Job, NetworkResource, TaskGroup } from "./job.js";
 import type { Node } from "./node.js";
 import { grantNetwork, type PortSpace, PortsExhausted } from "./ports.js";
+import { missingVolume } from "./volumes.js";
 
 /** What a placement takes from outside, so that it stays a function of its arguments. */
 export interface PlacementSources {
@@ -46,6 +47,9 @@ export function placeGroup(
   if (!group.Tasks.every((task) => node.Drivers[task.Driver]?.Healthy)) {
     return reject({ NodesFiltered: 1, ConstraintFiltered: { "missing drivers": 1 }, ...perClass(node, "ClassFiltered") });
   }
+
+  const volume = missingVolume(group, node);
+  if (volume) return reject({ NodesFiltered: 1, ConstraintFiltered: { [volume]: 1 }, ...perClass(node, "ClassFiltered") });
 
   const exhausted = (dimension: string): PlacementResult =>
     reject({ NodesExhausted: 1, DimensionExhausted: { [dimension]: 1 }, ...perClass(node, "ClassExhausted") });

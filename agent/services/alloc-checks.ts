@@ -110,7 +110,7 @@ export class AllocChecks {
       const since = clock.monotonicMs();
       entry.stop = () => {
         entry.stop = null;
-        ended.abort();
+        ended.abort("over");
       };
       // Source: reference behaviour §10: a new task has half an interval until the first look.
       const firstMs = isKnown ? 0 : Number(check.Interval) / MILLISECOND / 2;

@@ -219,6 +219,6 @@ export class AllocServices {
   async #bounded(work: Promise<void>): Promise<void> {
     const late = new AbortController();
     await Promise.race([work, this.#deps.clock.sleep(patienceMs, late.signal)]);
-    late.abort();
+    late.abort("over");
   }
 }

@@ -35,7 +35,7 @@ export async function loopCheck({ check, probe, clock, slots, report, firstMs }:
 async function withDeadline(probe: Probe, ms: number, clock: Clock, outer: AbortSignal): Promise<ProbeResult> {
   const over = new AbortController();
   const done = new AbortController();
-  const end = (): void => over.abort();
+  const end = (): void => over.abort("over");
   outer.addEventListener("abort", end, { once: true });
   if (outer.aborted) end();
   void clock.sleep(ms, done.signal).then(end);
@@ -43,6 +43,6 @@ async function withDeadline(probe: Probe, ms: number, clock: Clock, outer: Abort
     return await probe(over.signal);
   } finally {
     outer.removeEventListener("abort", end);
-    done.abort();
+    done.abort("over");
   }
 }

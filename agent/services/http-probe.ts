@@ -44,7 +44,7 @@ async function ask(url: URL, { method, body }: Asked, check: ServiceCheck, signa
     method,
     // A connection of its own, that ends with the probe.
     agent: false,
-    headers: { "User-Agent": userAgent, ...(body === "" ? {} : { "Content-Length": Buffer.byteLength(body) }), ...check.Header },
+    headers: { "User-Agent": userAgent, ...(body === "" ? {} : { "Content-Length": Buffer.byteLength(body) }), ...headersOf(check) },
     ...(isTls ? { rejectUnauthorized: !check.TLSSkipVerify, ...(check.TLSServerName && { servername: check.TLSServerName }) } : {}),
   };
   // Few hosts have a check over TLS: its module is big.
@@ -75,6 +75,10 @@ async function ask(url: URL, { method, body }: Asked, check: ServiceCheck, signa
     request.end(body);
   });
 }
+
+/** Some headers, such as Host, can not be a list even of one. */
+const headersOf = ({ Header }: ServiceCheck): Record<string, string | string[]> =>
+  Object.fromEntries(Object.entries(Header ?? {}).map(([name, values]) => [name, values.length === 1 ? (values[0] ?? "") : [...values]]));
 
 /** The start of a body; of a longer one nothing more is read. */
 async function readStart(response: IncomingMessage, bytes: number): Promise<string> {
