@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import type { Server } from "node:http";
 import { join } from "node:path";
 import { pino } from "pino";
+import { AllocMounts } from "../agent/allocs/alloc-mounts.js";
 import { AllocStats } from "../agent/allocs/alloc-stats.js";
 import { AllocSupervisor } from "../agent/allocs/alloc-supervisor.js";
 import { AllocFiles } from "../agent/allocs/fs/alloc-files.js";
@@ -101,6 +102,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
 
   const nodes = new NodeRegistry({ store, drivers, clock, log, options: nodeOptions(config) });
   const node = () => nodes.node;
+  const mounts = new AllocMounts({ mounter: process.getuid?.() === 0 ? shim : null, log });
   const allocs = new AllocSupervisor({
     store,
     drivers,
@@ -108,6 +110,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     clock,
     log,
     dataDir,
+    mounts,
     options: {
       maxKillTimeoutNs: config.client.max_kill_timeout * MILLISECOND,
       envDenylist: config.client.env_denylist,

@@ -13,13 +13,14 @@ import { AllocServices } from "../services/alloc-services.js";
 import type { Slots } from "../services/slots.js";
 import type { StateStore } from "../store/state-store.js";
 import { writeAllocFile } from "./alloc-dir.js";
+import type { AllocMounts } from "./alloc-mounts.js";
 import { AllocReport } from "./alloc-report.js";
 import { HealthWatch } from "./health-watch.js";
 import { allocHooks } from "./hooks/alloc-hooks.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 import { noneRunning, noRun, notToRun } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
-import { envOf, groupEnv } from "./task-launch.js";
+import { servicesEnv } from "./task-launch.js";
 import { TaskRunner } from "./task-runner.js";
 import type { TaskRunnerOptions } from "./task-runner-deps.js";
 import { TaskSet } from "./task-set.js";
@@ -32,6 +33,7 @@ export interface AllocRunnerDeps {
   readonly log: Logger;
   readonly dataDir: string;
   readonly readyDirs: ReadyDirs;
+  readonly mounts: AllocMounts;
   readonly options: TaskRunnerOptions;
   /** For the checks of all allocations. */
   readonly checkSlots: Slots;
@@ -87,8 +89,8 @@ export class AllocRunner {
     this.done = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    this.#tasks = new TaskSet(this.#group.Tasks.map((task) => this.#taskRunner(task)));
     this.#services = this.#allocServices(alloc);
+    this.#tasks = new TaskSet(this.#group.Tasks.map((task) => this.#taskRunner(task)));
     this.#health = new HealthWatch(
       {
         clock: deps.clock,
@@ -201,11 +203,7 @@ export class AllocRunner {
 
   #allocServices(alloc: Allocation): AllocServices {
     const { store, clock, node, checkSlots, dataDir, options } = this.#deps;
-    const env = (name: string | null) => {
-      const task = this.#group.Tasks.find(({ Name }) => Name === name);
-      const of = { alloc: this.#alloc, group: this.#group, node: node(), dataDir, options };
-      return task ? envOf({ ...of, task }) : groupEnv(of);
-    };
+    const env = (task: string | null) => servicesEnv({ alloc: this.#alloc, group: this.#group, node: node(), dataDir, options }, task);
     return new AllocServices(
       {
         store,
@@ -224,7 +222,7 @@ export class AllocRunner {
   }
 
   #taskRunner(task: Task): TaskRunner {
-    const { drivers, node, store, clock, dataDir, readyDirs, options } = this.#deps;
+    const { drivers, node, store, clock, dataDir, readyDirs, mounts, options } = this.#deps;
     return new TaskRunner({
       name: task.Name,
       placement: () => ({ alloc: this.#alloc, group: this.#group, task: this.#group.Tasks.find((t) => t.Name === task.Name) ?? task }),
@@ -236,14 +234,11 @@ export class AllocRunner {
       log: this.#log.child({ task: task.Name }),
       dataDir,
       readyDirs,
+      mounts,
       options,
       mayStart: () => this.#isSetUp && (isPoststop(task) || !this.#killing) && mayStart(this.#stage, task),
       skipDelays: this.#skipDelays.signal,
-      runs: {
-        started: (name, run) => this.#services.started(name, run),
-        stopping: (name) => this.#services.stopping(name),
-        ended: (name) => this.#services.ended(name),
-      },
+      runs: this.#services,
       onChange: () => this.#changed(),
     });
   }

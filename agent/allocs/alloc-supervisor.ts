@@ -12,6 +12,7 @@ import type { CheckResult } from "../services/alloc-checks.js";
 import { Slots } from "../services/slots.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { allocRoot, makeAllocRoot, readyDirs, removeAllocDir } from "./alloc-dir.js";
+import { AllocMounts } from "./alloc-mounts.js";
 import { AllocRunner } from "./alloc-runner.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 import { noneRunning, noRun, notToRun, taskNotRunning, unknownTask } from "./task-errors.js";
@@ -28,6 +29,8 @@ export interface AllocSupervisorDeps {
   readonly log: Logger;
   /** Absolute. */
   readonly dataDir: string;
+  /** Absent: nothing is ever mounted. */
+  readonly mounts?: AllocMounts;
   readonly options?: Partial<SupervisorOptions>;
 }
 
@@ -60,12 +63,14 @@ export class AllocSupervisor {
   readonly #runners = new Map<string, AllocRunner>();
   readonly #removals = new Set<Promise<void>>();
   readonly #readyDirs: ReadyDirs;
+  readonly #mounts: AllocMounts;
   #unsubscribe = (): void => {};
 
   constructor(deps: AllocSupervisorDeps) {
     this.#deps = deps;
     this.#options = { ...defaultOptions, ...deps.options };
     this.#readyDirs = readyDirs(deps.dataDir);
+    this.#mounts = deps.mounts ?? new AllocMounts({ mounter: null, log: deps.log });
     this.#checkSlots = new Slots(this.#options.maxParallelChecks);
   }
 
@@ -93,7 +98,9 @@ export class AllocSupervisor {
     const enough = new AbortController();
     await Promise.race([Promise.all(restored.map((runner) => runner.recovered)), this.#deps.clock.sleep(restoreWaitMs, enough.signal)]);
     enough.abort();
-    await removeForgotten(dataDir, store).catch((error: unknown) => log.warn({ err: error }, "old directories could not be removed"));
+    await removeForgotten(dataDir, store, this.#mounts).catch((error: unknown) =>
+      log.warn({ err: error }, "old directories could not be removed"),
+    );
     for (const driver of this.#deps.drivers.values()) {
       driver
         .removeForgotten((id) => store.isTombstone(id))
@@ -204,6 +211,7 @@ export class AllocSupervisor {
         {
           ...{ store, drivers, node, clock, log, dataDir, ended },
           readyDirs: this.#readyDirs,
+          mounts: this.#mounts,
           options: this.#options,
           checkSlots: this.#checkSlots,
         },
@@ -237,7 +245,7 @@ export class AllocSupervisor {
     const runner = this.#runners.get(id);
     this.#runners.delete(id);
     const removal = (runner?.destroy() ?? Promise.resolve())
-      .then(() => removeAllocDir(dataDir, id))
+      .then(() => removeAllocDir(dataDir, id, this.#mounts))
       .catch((error: unknown) => log.warn({ err: error, allocId: id }, "the allocation's directory could not be removed"))
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
@@ -261,11 +269,11 @@ export class AllocSupervisor {
 }
 
 /** A crash may have come between an allocation's removal and that of its directory. */
-async function removeForgotten(dataDir: string, store: StateStore): Promise<void> {
+async function removeForgotten(dataDir: string, store: StateStore, mounts: AllocMounts): Promise<void> {
   const entries = await readdir(allocRoot(dataDir)).catch(() => []);
   const ids = new Set(entries.map((entry) => entry.replace(/\.json$/, "")));
   // A directory that the store has never heard of may belong to a newer store than this one: it is not ours to remove.
-  await Promise.all([...ids].filter((id) => store.isTombstone(id)).map((id) => removeAllocDir(dataDir, id)));
+  await Promise.all([...ids].filter((id) => store.isTombstone(id)).map((id) => removeAllocDir(dataDir, id, mounts)));
 }
 
 const taskNames = (alloc: Allocation): readonly string[] =>

@@ -7,6 +7,7 @@ import type { Node } from "../model/node.js";
 import { allocEnv, type Env, taskEnv } from "../model/task-env.js";
 import { driverFailure, hookFailed } from "../model/task-events.js";
 import { taskDirs } from "./alloc-dir.js";
+import type { AllocMounts } from "./alloc-mounts.js";
 import type { TaskHookContext } from "./hooks/task-hook.js";
 import { taskHooks } from "./hooks/task-hooks.js";
 import { invalidConfig } from "./hooks/validate.js";
@@ -23,6 +24,7 @@ export interface LaunchDeps {
   readonly node: Node;
   readonly dataDir: string;
   readonly readyDirs: ReadyDirs;
+  readonly mounts: AllocMounts;
   readonly options: { readonly hostEnv: Readonly<Record<string, string | undefined>>; readonly envDenylist: readonly string[] };
   readonly log: Logger;
   /** Aborted when the start is not wanted any more. */
@@ -35,7 +37,7 @@ export interface LaunchDeps {
  * @throws TaskFailure with the event that it leaves.
  */
 export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise<{ readonly spec: TaskSpec; readonly driver: Driver }> {
-  const { alloc, group, task, node, driver, dataDir, readyDirs, log, signal } = deps;
+  const { alloc, group, task, node, driver, dataDir, readyDirs, mounts, log, signal } = deps;
   if (!driver) throw missingDriver(task.Driver);
   const dirs = taskDirs(dataDir, alloc.ID, task.Name);
   const env = envOf(deps);
@@ -43,7 +45,7 @@ export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise
   for (const hook of taskHooks) {
     const isRepeat = record.handle.hooksDone.includes(hook.name);
     try {
-      await hook.prestart({ alloc, group, task, node, driver, dirs, readyDirs, env, isRepeat, signal, log, emit });
+      await hook.prestart({ alloc, group, task, node, driver, dirs, readyDirs, mounts, env, isRepeat, signal, log, emit });
     } catch (error) {
       throw hookFailure(hook.name, error);
     }
@@ -78,11 +80,13 @@ export function launchFailure(error: unknown): TaskFailure {
 
 type EnvDeps = Pick<LaunchDeps, "alloc" | "group" | "task" | "node" | "dataDir" | "options">;
 
-/** The variables of a group's own services: those of a task that has nothing of its own. */
-export const groupEnv = (deps: Omit<EnvDeps, "task">): Env =>
-  allocEnv({ ...deps, denied: deps.options.envDenylist, hostEnv: deps.options.hostEnv });
+/** What services may refer to: the variables of their task, or those that all tasks of the group have. */
+export function servicesEnv(deps: Omit<EnvDeps, "task">, name: string | null): Env {
+  const task = deps.group.Tasks.find(({ Name }) => Name === name);
+  return task ? envOf({ ...deps, task }) : allocEnv({ ...deps, denied: deps.options.envDenylist, hostEnv: deps.options.hostEnv });
+}
 
-export function envOf({ alloc, group, task, node, dataDir, options }: EnvDeps): Env {
+function envOf({ alloc, group, task, node, dataDir, options }: EnvDeps): Env {
   const { shared, local, secrets } = taskDirs(dataDir, alloc.ID, task.Name);
   const paths = { alloc: shared, local, secrets };
   return taskEnv({ alloc, group, task, node, paths, hostEnv: options.hostEnv, denied: options.envDenylist });

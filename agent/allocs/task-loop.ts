@@ -260,8 +260,8 @@ export class TaskLoop {
   }
 
   #launchDeps(): LaunchDeps {
-    const { placement, driver, node, dataDir, readyDirs, options, log } = this.#deps;
-    return { ...placement(), driver, node: node(), dataDir, readyDirs, options, log, signal: this.#requests.interruption };
+    const { placement, driver, node, dataDir, readyDirs, mounts, options, log } = this.#deps;
+    return { ...placement(), driver, node: node(), dataDir, readyDirs, mounts, options, log, signal: this.#requests.interruption };
   }
 }
 

@@ -5,6 +5,7 @@ import type { Allocation } from "../model/allocation.js";
 import type { Task, TaskGroup } from "../model/job.js";
 import type { Node } from "../model/node.js";
 import type { StateStore } from "../store/state-store.js";
+import type { AllocMounts } from "./alloc-mounts.js";
 import type { AllocReport } from "./alloc-report.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 
@@ -40,6 +41,7 @@ export interface TaskRunnerDeps {
   readonly log: Logger;
   readonly dataDir: string;
   readonly readyDirs: ReadyDirs;
+  readonly mounts: AllocMounts;
   readonly options: TaskRunnerOptions;
   readonly mayStart: () => boolean;
   /** Aborted when shutdown delays are to be skipped. */

@@ -160,6 +160,8 @@ export interface Resources {
   /** MiB; 0 is none, -1 no limit. */
   readonly MemoryMaxMB: number;
   readonly DiskMB: number;
+  /** MiB of the secrets directory; 0 is the default. */
+  readonly SecretsMB?: number;
   readonly Networks: readonly NetworkResource[] | null;
   readonly [member: string]: unknown;
 }

@@ -6,6 +6,7 @@ import type { Node } from "../../model/node.js";
 import type { Env } from "../../model/task-env.js";
 import type { TaskEvent } from "../../model/task-state.js";
 import type { UnixNano } from "../../model/units.js";
+import type { AllocMounts } from "../alloc-mounts.js";
 import type { ReadyDirs } from "../ready-dirs.js";
 
 /** What a hook of a task has to work with. */
@@ -17,6 +18,7 @@ export interface TaskHookContext {
   readonly driver: Driver;
   readonly dirs: TaskDirs;
   readonly readyDirs: ReadyDirs;
+  readonly mounts: AllocMounts;
   /** The variables that the task will get. Hooks may add to them; later hooks see it. */
   readonly env: Env;
   /** Whether the hook has succeeded for an earlier run of the task. */
