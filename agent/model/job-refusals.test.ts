@@ -213,6 +213,19 @@ describe("refusals name the field, what was given and what is accepted", () => {
       `Job.TaskGroups[0].Tasks[0].DispatchPayload.File: got "${File}", want the path of a file below the task's local directory`,
     ]),
     [
+      ofGroup({ Volumes: { v: { Type: "csi", Source: "x" } } }),
+      'Job.TaskGroups[0].Volumes["v"].Type: got "csi", want host: this host has no CSI plugins',
+    ],
+    [ofGroup({ Volumes: { v: { Type: "host" } } }), 'Job.TaskGroups[0].Volumes["v"].Source: got nothing, want a string that is not empty'],
+    [
+      ofTask({ VolumeMounts: [{ Volume: "v", Destination: "/x" }] }),
+      'Job.TaskGroups[0].Tasks[0].VolumeMounts[0].Volume: got "v", want no mount: the group has no volumes',
+    ],
+    [
+      ofTask({ VolumeMounts: [{ Volume: "v", Destination: "a/../../b" }] }, { Volumes: { v: { Type: "host", Source: "x" } } }),
+      'Job.TaskGroups[0].Tasks[0].VolumeMounts[0].Destination: got "a/../../b", want a path without ..',
+    ],
+    [
       ofTask({ Services: [{ Name: "a_b" }] }),
       'Job.TaskGroups[0].Tasks[0].Services[0].Name: got "a_b", want at most 63 letters, digits and hyphens, with no hyphen at either end',
     ],
