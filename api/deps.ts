@@ -20,6 +20,7 @@ export interface ApiDeps {
   readonly events: EventSource;
   readonly allocs: AllocCommands;
   readonly services: ServiceCommands;
+  readonly gc: GcCommands;
   readonly agent: AgentInfo;
   readonly stats: StatsDeps["stats"];
   readonly clock: Clock;
@@ -120,6 +121,13 @@ export interface AllocCommands {
   signal(allocId: string, signal: string, task?: string): Promise<void>;
   /** What the checks of its services have found, by their ids; null when there is nothing. */
   checks(allocId: string): Readonly<Record<string, object>> | null;
+}
+
+export interface GcCommands {
+  /** Removes the directory of an allocation that has ended. Rejects with AllocdError when it can not. */
+  collect(allocId: string): Promise<void>;
+  /** Begins to remove those of all that have ended. */
+  collectAll(): void;
 }
 
 export interface ServiceCommands {

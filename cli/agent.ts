@@ -2,6 +2,8 @@ import { mkdirSync } from "node:fs";
 import type { Server } from "node:http";
 import { join } from "node:path";
 import { pino } from "pino";
+import { removeAllocDir } from "../agent/allocs/alloc-dir.js";
+import { AllocGc } from "../agent/allocs/alloc-gc.js";
 import { AllocMounts } from "../agent/allocs/alloc-mounts.js";
 import { AllocStats } from "../agent/allocs/alloc-stats.js";
 import { AllocSupervisor } from "../agent/allocs/alloc-supervisor.js";
@@ -16,7 +18,7 @@ import { JobService } from "../agent/jobs/job-service.js";
 import { JobValidator } from "../agent/jobs/job-validator.js";
 import type { Logger } from "../agent/log.js";
 import { MILLISECOND } from "../agent/model/units.js";
-import { HostStatsReader } from "../agent/node/host-stats.js";
+import { diskStats, HostStatsReader } from "../agent/node/host-stats.js";
 import { listeningPorts } from "../agent/node/listening-ports.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
 import { StoreOpenError } from "../agent/store/errors.js";
@@ -118,6 +120,17 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
       maxParallelChecks: config.client.max_parallel_checks,
     },
   });
+  const gc = new AllocGc({
+    ...{ store, clock, log, dataDir },
+    ended: (id) => allocs.ended(id),
+    isRunning: (id) => allocs.isRunning(id),
+    removeDir: (id) => removeAllocDir(dataDir, id, mounts),
+    usage: async () => {
+      const { UsedPercent, InodesUsedPercent } = await diskStats(dataDir);
+      return { disk: UsedPercent, inodes: InodesUsedPercent };
+    },
+    options: gcOptions(config),
+  });
   const { retention } = config;
   const jobs = new JobService({
     store,
@@ -173,6 +186,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     specs: { validate: (job) => validator.validate(job), parse: (text, variables) => hcl.parse(text, variables) },
     events,
     allocs,
+    gc,
     services: { delete: (id) => store.commit([{ kind: "service-delete", id }], { refusable: true }) },
     exec,
     fs: createFsRouter({ files, log }),
@@ -203,6 +217,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   undo.add(() => nodes.stop());
   await allocs.start();
   undo.add(() => allocs.stop());
+  await gc.start();
+  undo.add(() => gc.stop());
   await jobs.start();
   undo.add(() => jobs.stop());
   ready();
@@ -259,6 +275,15 @@ const nodeOptions = ({ client, node, datacenter, data_dir: dataDir }: Config) =>
   maxDynamicPort: client.max_dynamic_port,
   cgroupParent: client.cgroup_parent,
   hostVolumes: hostVolumes(client.host_volume),
+});
+
+const gcOptions = ({ client }: Config) => ({
+  intervalMs: client.gc_interval,
+  diskUsageThreshold: client.gc_disk_usage_threshold,
+  inodeUsageThreshold: client.gc_inode_usage_threshold,
+  maxAllocs: client.gc_max_allocs,
+  maxAgeMs: client.gc_max_age,
+  parallelDestroys: client.gc_parallel_destroys,
 });
 
 /** @returns `host:port` as it really is. */

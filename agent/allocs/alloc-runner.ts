@@ -10,7 +10,7 @@ import type { SignalName } from "../model/signals.js";
 import { groupVerdict, setupFailure } from "../model/task-events.js";
 import type { CheckResult } from "../services/alloc-checks.js";
 import { AllocServices } from "../services/alloc-services.js";
-import type { Slots } from "../services/slots.js";
+import type { Slots } from "../slots.js";
 import type { StateStore } from "../store/state-store.js";
 import { writeAllocFile } from "./alloc-dir.js";
 import type { AllocMounts } from "./alloc-mounts.js";

@@ -9,7 +9,7 @@ import type { Node } from "../model/node.js";
 import { parseSignal } from "../model/signals.js";
 import { SECOND } from "../model/units.js";
 import type { CheckResult } from "../services/alloc-checks.js";
-import { Slots } from "../services/slots.js";
+import { Slots } from "../slots.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { allocRoot, makeAllocRoot, readyDirs, removeAllocDir } from "./alloc-dir.js";
 import { AllocMounts } from "./alloc-mounts.js";
@@ -166,6 +166,15 @@ export class AllocSupervisor {
     return this.#runners.get(allocId)?.runs ?? new Map();
   }
 
+  /** Resolves when nothing of an allocation runs any more; at once for one that nothing is left to do for. */
+  ended(allocId: string): Promise<void> {
+    return this.#runners.get(allocId)?.done ?? Promise.resolve();
+  }
+
+  isRunning(allocId: string): boolean {
+    return this.#runners.has(allocId);
+  }
+
   /** What the checks of an allocation's services have found, by their ids; null when there is nothing. */
   checks(allocId: string): Readonly<Record<string, CheckResult>> | null {
     return this.#runners.get(allocId)?.checks ?? null;
@@ -206,10 +215,10 @@ export class AllocSupervisor {
   #run(alloc: Allocation): AllocRunner | undefined {
     try {
       const { store, drivers, node, clock, log, dataDir } = this.#deps;
-      const ended = (id: string): Promise<void> => this.#runners.get(id)?.done ?? Promise.resolve();
       const runner = new AllocRunner(
         {
-          ...{ store, drivers, node, clock, log, dataDir, ended },
+          ...{ store, drivers, node, clock, log, dataDir },
+          ended: (id) => this.ended(id),
           readyDirs: this.#readyDirs,
           mounts: this.#mounts,
           options: this.#options,

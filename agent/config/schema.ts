@@ -76,6 +76,20 @@ export const configSchema = z.strictObject(
         ],
         "Variables of the agent's own environment that tasks never get; * stands for anything.",
       ),
+      gc_interval: duration({ min: "1s", max: "24h" }, "1m", "How often it is looked whether directories of ended allocations have to go."),
+      gc_max_allocs: whole({ min: 0, max: 10_000_000 }, 50, "Ended allocations whose directories are kept; the oldest go first."),
+      gc_disk_usage_threshold: whole(
+        { min: 0, max: 100 },
+        80,
+        "Percent of the disk in use above which directories of ended allocations go.",
+      ),
+      gc_inode_usage_threshold: whole({ min: 0, max: 100 }, 70, "Percent of the disk's inodes in use above which they go."),
+      gc_max_age: duration(
+        { min: "0s", max: "87600h" },
+        "0s",
+        "How long after its end an allocation's directory is kept at most. 0s is no limit.",
+      ),
+      gc_parallel_destroys: whole({ min: 1, max: 100 }, 2, "Directories that are removed at the same time."),
       host_volume: named("Directories of this host that jobs may mount as volumes of type host, by name.", {
         path: absolutePath("The directory. It has to be there when the agent starts."),
         read_only: flag(false, "Whether it can be had for reading only."),

@@ -7,10 +7,10 @@ import { interpolateText, type Lookup } from "../model/interpolate.js";
 import type { Service, ServiceCheck, TaskGroup } from "../model/job.js";
 import { sameJson } from "../model/same-json.js";
 import { MILLISECOND, type UnixNano } from "../model/units.js";
+import type { Slots } from "../slots.js";
 import { checkId } from "./check-id.js";
 import { loopCheck } from "./check-loop.js";
 import type { Probe, ProbeResult } from "./probe.js";
-import type { Slots } from "./slots.js";
 
 /** One element of GET /v1/client/allocation/:id/checks. Source: reference behaviour §10 and its sample. */
 export interface CheckResult {

@@ -11,11 +11,11 @@ import type { Env } from "../model/task-env.js";
 import { hookFailed } from "../model/task-events.js";
 import type { TaskEvent } from "../model/task-state.js";
 import type { UnixNano } from "../model/units.js";
+import type { Slots } from "../slots.js";
 import type { StateStore } from "../store/state-store.js";
 import { AllocChecks, type CheckResult } from "./alloc-checks.js";
 import { Registrar } from "./registrar.js";
 import { probeOf } from "./service-probe.js";
-import type { Slots } from "./slots.js";
 
 export interface AllocServicesDeps {
   readonly store: StateStore;

@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.js";
 import type { ServiceCheck } from "../model/job.js";
 import { MILLISECOND } from "../model/units.js";
+import type { Slots } from "../slots.js";
 import type { Probe, ProbeResult } from "./probe.js";
-import type { Slots } from "./slots.js";
 
 export interface CheckLoopDeps {
   readonly check: ServiceCheck;

@@ -9,6 +9,7 @@ import { clientAllocationRoutes } from "./client-allocation.js";
 import { deploymentsRoutes } from "./deployments.js";
 import { evaluationsRoutes } from "./evaluations.js";
 import { eventsRoutes } from "./events.js";
+import { gcRoutes } from "./gc.js";
 import { jobRoutes } from "./job.js";
 import { jobLaunchesRoutes } from "./job-launches.js";
 import { jobSpecsRoutes } from "./job-specs.js";
@@ -21,9 +22,10 @@ import { servicesRoutes } from "./services.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
 
-type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "services" | "agent" | "stats"> & {
-  readonly options: ApiOptions;
-};
+type RouteDeps = Pick<
+  ApiDeps,
+  "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "services" | "gc" | "agent" | "stats"
+> & { readonly options: ApiOptions };
 
 /** Every endpoint. */
 export const allRoutes = (deps: RouteDeps): readonly Route[] => [
@@ -45,6 +47,7 @@ export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...systemRoutes(deps),
   ...statsRoutes(deps),
   ...servicesRoutes(deps),
+  ...gcRoutes(deps),
   ...nothingBelow("/v1/allocation/*rest", "/v1/client/allocation/*rest"),
 ];
 

@@ -54,6 +54,12 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Fixtur
     },
     events,
     allocs: notedAllocs(calls),
+    gc: {
+      collect: async (id) => {
+        calls.push(["collect", id]);
+      },
+      collectAll: () => calls.push(["collectAll"]),
+    },
     services: {
       delete: async (id) => {
         calls.push(["deleteService", id]);
