@@ -7,6 +7,7 @@ import { AllocGc } from "../agent/allocs/alloc-gc.js";
 import { AllocMounts } from "../agent/allocs/alloc-mounts.js";
 import { AllocStats } from "../agent/allocs/alloc-stats.js";
 import { AllocSupervisor } from "../agent/allocs/alloc-supervisor.js";
+import { DiskWatch } from "../agent/allocs/disk-watch.js";
 import { AllocFiles } from "../agent/allocs/fs/alloc-files.js";
 import { SystemClock } from "../agent/clock.js";
 import { ConfigError } from "../agent/config/config-error.js";
@@ -131,6 +132,12 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     },
     options: gcOptions(config),
   });
+  const disks = new DiskWatch({
+    ...{ clock, log, dataDir },
+    running: () => allocs.running,
+    emit: (id, event) => allocs.emit(id, event),
+    intervalMs: config.client.disk_check_interval,
+  });
   const { retention } = config;
   const jobs = new JobService({
     store,
@@ -217,6 +224,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   undo.add(() => nodes.stop());
   await allocs.start();
   undo.add(() => allocs.stop());
+  disks.start();
+  undo.add(() => disks.stop());
   await gc.start();
   undo.add(() => gc.stop());
   await jobs.start();

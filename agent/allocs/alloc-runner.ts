@@ -1,45 +1,25 @@
-import type { Driver, TaskRun } from "../../drivers/driver.js";
-import type { Clock } from "../clock.js";
+import type { TaskRun } from "../../drivers/driver.js";
 import type { Logger } from "../log.js";
 import { type Allocation, isDesiredTerminal } from "../model/allocation.js";
 import { type ClientSummary, clientSummary, maxRunDurationText } from "../model/client-status.js";
 import type { Task, TaskGroup } from "../model/job.js";
 import { advanceStage, isGroupOver, isPoststop, judgeGroup, mayStart, type Stage } from "../model/lifecycle.js";
-import type { Node } from "../model/node.js";
 import type { SignalName } from "../model/signals.js";
 import { groupVerdict, setupFailure } from "../model/task-events.js";
+import type { TaskEvent } from "../model/task-state.js";
+import type { UnixNano } from "../model/units.js";
 import type { CheckResult } from "../services/alloc-checks.js";
-import { AllocServices } from "../services/alloc-services.js";
-import type { Slots } from "../slots.js";
-import type { StateStore } from "../store/state-store.js";
+import { AllocServices, type AllocServicesDeps } from "../services/alloc-services.js";
 import { writeAllocFile } from "./alloc-dir.js";
-import type { AllocMounts } from "./alloc-mounts.js";
 import { AllocReport } from "./alloc-report.js";
+import type { AllocRunnerDeps } from "./alloc-runner-deps.js";
 import { HealthWatch } from "./health-watch.js";
 import { allocHooks } from "./hooks/alloc-hooks.js";
-import type { ReadyDirs } from "./ready-dirs.js";
 import { noneRunning, noRun, notToRun } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
 import { servicesEnv } from "./task-launch.js";
 import { TaskRunner } from "./task-runner.js";
-import type { TaskRunnerOptions } from "./task-runner-deps.js";
 import { TaskSet } from "./task-set.js";
-
-export interface AllocRunnerDeps {
-  readonly store: StateStore;
-  readonly drivers: ReadonlyMap<string, Driver>;
-  readonly node: () => Node;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly dataDir: string;
-  readonly readyDirs: ReadyDirs;
-  readonly mounts: AllocMounts;
-  readonly options: TaskRunnerOptions;
-  /** For the checks of all allocations. */
-  readonly checkSlots: Slots;
-  /** Resolves when nothing of another allocation of this host runs any more. */
-  readonly ended: (allocId: string) => Promise<void>;
-}
 
 const nsPerMs = 1_000_000;
 /** How long a signal waits for a task that is being started. */
@@ -89,7 +69,11 @@ export class AllocRunner {
     this.done = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    this.#services = this.#allocServices(alloc);
+    const emit: AllocServicesDeps["emit"] = (task, event) => this.#tasks.find(task)?.emit(event);
+    const restart = (task: string | null, reason: string): void => this.#restartUnhealthy(task, reason);
+    const changed = (): void => this.#health.look();
+    const services = { log: this.#log, slots: deps.checkSlots, env: servicesEnv(deps), changed, restart, emit };
+    this.#services = new AllocServices({ ...deps, ...services }, alloc, this.#group);
     this.#tasks = new TaskSet(this.#group.Tasks.map((task) => this.#taskRunner(task)));
     this.#health = new HealthWatch(
       {
@@ -98,7 +82,7 @@ export class AllocRunner {
         checks: () => this.#services.summary,
         failed: () => this.#summary().ClientStatus === "failed",
         report: (status) => this.#report.health(status),
-        emit: (task, event) => this.#tasks.find(task)?.emit(event),
+        emit,
       },
       alloc,
       this.#group,
@@ -174,6 +158,11 @@ export class AllocRunner {
     return new Map(this.#tasks.all.flatMap((task) => (task.run ? [[task.name, task.run] as const] : [])));
   }
 
+  /** Tells all tasks that run. */
+  emit(event: (at: UnixNano) => TaskEvent): void {
+    for (const task of this.#tasks.running) task.emit(event);
+  }
+
   /** What the checks of its services have found, by their ids; null when there is nothing. */
   get checks(): Readonly<Record<string, CheckResult>> | null {
     return this.#services.results;
@@ -199,26 +188,6 @@ export class AllocRunner {
     await this.#tasks.settled();
     this.#services.close();
     this.#finish();
-  }
-
-  #allocServices(alloc: Allocation): AllocServices {
-    const { store, clock, node, checkSlots, dataDir, options } = this.#deps;
-    const env = (task: string | null) => servicesEnv({ alloc: this.#alloc, group: this.#group, node: node(), dataDir, options }, task);
-    return new AllocServices(
-      {
-        store,
-        clock,
-        node,
-        env,
-        log: this.#log,
-        slots: checkSlots,
-        changed: () => this.#health.look(),
-        restart: (task, reason) => this.#restartUnhealthy(task, reason),
-        emit: (task, event) => this.#tasks.find(task)?.emit(event),
-      },
-      alloc,
-      this.#group,
-    );
   }
 
   #taskRunner(task: Task): TaskRunner {
@@ -247,7 +216,16 @@ export class AllocRunner {
     const { dataDir, readyDirs, ended } = this.#deps;
     for (const { name, prerun } of allocHooks) {
       try {
-        const context = { alloc: this.#alloc, group: this.#group, dataDir, readyDirs, isUnderWay, ended, services: this.#services };
+        const context = {
+          alloc: this.#alloc,
+          group: this.#group,
+          dataDir,
+          readyDirs,
+          isUnderWay,
+          ended,
+          services: this.#services,
+          log: this.#log,
+        };
         await prerun({ ...context, signal: this.#ending.signal });
       } catch (error) {
         this.#log.warn({ err: error, hook: name }, "the allocation can not be set up");

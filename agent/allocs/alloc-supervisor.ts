@@ -7,7 +7,8 @@ import { type Allocation, isClientTerminal } from "../model/allocation.js";
 import { describe } from "../model/invalid-field.js";
 import type { Node } from "../model/node.js";
 import { parseSignal } from "../model/signals.js";
-import { SECOND } from "../model/units.js";
+import type { TaskEvent } from "../model/task-state.js";
+import { SECOND, type UnixNano } from "../model/units.js";
 import type { CheckResult } from "../services/alloc-checks.js";
 import { Slots } from "../slots.js";
 import type { Change, StateStore } from "../store/state-store.js";
@@ -169,6 +170,16 @@ export class AllocSupervisor {
   /** Resolves when nothing of an allocation runs any more; at once for one that nothing is left to do for. */
   ended(allocId: string): Promise<void> {
     return this.#runners.get(allocId)?.done ?? Promise.resolve();
+  }
+
+  /** The allocations that have not ended. */
+  get running(): readonly Allocation[] {
+    return [...this.#runners.keys()].flatMap((id) => this.#deps.store.alloc(id) ?? []);
+  }
+
+  /** Tells all tasks of an allocation that run. */
+  emit(allocId: string, event: (at: UnixNano) => TaskEvent): void {
+    this.#runners.get(allocId)?.emit(event);
   }
 
   isRunning(allocId: string): boolean {

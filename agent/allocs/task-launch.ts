@@ -6,8 +6,10 @@ import type { Task, TaskGroup } from "../model/job.js";
 import type { Node } from "../model/node.js";
 import { allocEnv, type Env, taskEnv } from "../model/task-env.js";
 import { driverFailure, hookFailed } from "../model/task-events.js";
+import type { AllocServicesDeps } from "../services/alloc-services.js";
 import { taskDirs } from "./alloc-dir.js";
 import type { AllocMounts } from "./alloc-mounts.js";
+import type { AllocRunnerDeps } from "./alloc-runner-deps.js";
 import type { TaskHookContext } from "./hooks/task-hook.js";
 import { taskHooks } from "./hooks/task-hooks.js";
 import { invalidConfig } from "./hooks/validate.js";
@@ -81,10 +83,13 @@ export function launchFailure(error: unknown): TaskFailure {
 type EnvDeps = Pick<LaunchDeps, "alloc" | "group" | "task" | "node" | "dataDir" | "options">;
 
 /** What services may refer to: the variables of their task, or those that all tasks of the group have. */
-export function servicesEnv(deps: Omit<EnvDeps, "task">, name: string | null): Env {
-  const task = deps.group.Tasks.find(({ Name }) => Name === name);
-  return task ? envOf({ ...deps, task }) : allocEnv({ ...deps, denied: deps.options.envDenylist, hostEnv: deps.options.hostEnv });
-}
+export const servicesEnv =
+  ({ node, dataDir, options }: Pick<AllocRunnerDeps, "node" | "dataDir" | "options">): AllocServicesDeps["env"] =>
+  (alloc, group, name) => {
+    const task = group.Tasks.find(({ Name }) => Name === name);
+    const of = { alloc, group, node: node(), dataDir, options };
+    return task ? envOf({ ...of, task }) : allocEnv({ ...of, denied: options.envDenylist, hostEnv: options.hostEnv });
+  };
 
 function envOf({ alloc, group, task, node, dataDir, options }: EnvDeps): Env {
   const { shared, local, secrets } = taskDirs(dataDir, alloc.ID, task.Name);

@@ -76,6 +76,11 @@ export const configSchema = z.strictObject(
         ],
         "Variables of the agent's own environment that tasks never get; * stands for anything.",
       ),
+      disk_check_interval: duration(
+        { min: "0s", max: "24h" },
+        "1m",
+        "How often it is measured whether allocations have outgrown their ephemeral disk, which is told and not enforced. 0s never.",
+      ),
       gc_interval: duration({ min: "1s", max: "24h" }, "1m", "How often it is looked whether directories of ended allocations have to go."),
       gc_max_allocs: whole({ min: 0, max: 10_000_000 }, 50, "Ended allocations whose directories are kept; the oldest go first."),
       gc_disk_usage_threshold: whole(

@@ -23,8 +23,8 @@ export interface AllocServicesDeps {
   readonly log: Logger;
   readonly node: () => Node;
   readonly slots: Slots;
-  /** The variables of a task, or of the group. */
-  readonly env: (task: string | null) => Env;
+  /** The variables of a task, or with null those that all tasks of the group have. */
+  readonly env: (alloc: Allocation, group: TaskGroup, task: string | null) => Env;
   /** How the checks stand together has changed. */
   readonly changed: () => void;
   /** Restarts a task, or all that run, as the restart policy allows. */
@@ -211,7 +211,7 @@ export class AllocServices {
   #lookup(task: string | null): Lookup {
     const known = this.#lookups.get(task);
     if (known) return known;
-    const lookup = taskLookup(this.#deps.env(task), nodeLookup(this.#deps.node(), this.#alloc.Job.Region));
+    const lookup = taskLookup(this.#deps.env(this.#alloc, this.#group, task), nodeLookup(this.#deps.node(), this.#alloc.Job.Region));
     this.#lookups.set(task, lookup);
     return lookup;
   }

@@ -1,3 +1,4 @@
+import type { Logger } from "../../log.js";
 import type { Allocation } from "../../model/allocation.js";
 import type { TaskGroup } from "../../model/job.js";
 import type { AllocServices } from "../../services/alloc-services.js";
@@ -14,6 +15,7 @@ export interface AllocHookContext {
   /** Resolves when nothing of another allocation of this host runs any more; at once for one that is not known. */
   ended(allocId: string): Promise<void>;
   readonly services: AllocServices;
+  readonly log: Logger;
   /** Aborted when the allocation is stopped, or the agent ends: waiting makes no sense any more. */
   readonly signal: AbortSignal;
 }
