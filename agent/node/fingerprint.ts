@@ -74,6 +74,7 @@ export async function fingerprintNode(options: NodeOptions, drivers: ReadonlyMap
     "cpu.usablecompute": String(resources.CpuShares - reserved.CpuShares),
     "memory.totalbytes": String(os.totalmem()),
     "nomad.version": COMPATIBLE_VERSION,
+    "nomad.service_discovery": "true",
     "unique.advertise.address": options.httpAddr,
     "unique.hostname": os.hostname(),
     "unique.network.ip-address": network.ip,
