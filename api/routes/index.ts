@@ -22,10 +22,9 @@ import { servicesRoutes } from "./services.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
 
-type RouteDeps = Pick<
-  ApiDeps,
-  "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "services" | "gc" | "agent" | "stats"
-> & { readonly options: ApiOptions };
+type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "services" | "gc" | "agent" | "stats"> & {
+  readonly options: ApiOptions;
+};
 
 /** Every endpoint. */
 export const allRoutes = (deps: RouteDeps): readonly Route[] => [
