@@ -23,6 +23,8 @@ export interface ApiDeps {
   readonly scheduling: SchedulingCommands;
   readonly deployments: DeploymentCommands;
   readonly nodes: NodeCommands;
+  readonly services: ServiceCommands;
+  readonly gc: GcCommands;
   readonly agent: AgentInfo;
   readonly stats: StatsDeps["stats"];
   readonly clock: Clock;
@@ -121,6 +123,20 @@ export interface RegisterResult extends DeregisterResult {
 export interface AllocCommands {
   restart(allocId: string, options: { readonly taskName?: string; readonly allTasks?: boolean }): Promise<void>;
   signal(allocId: string, signal: string, task?: string): Promise<void>;
+  /** What the checks of its services have found, by their ids; null when there is nothing. */
+  checks(allocId: string): Readonly<Record<string, object>> | null;
+}
+
+export interface GcCommands {
+  /** Removes the directory of an allocation that has ended. Rejects with AllocdError when it can not. */
+  collect(allocId: string): Promise<void>;
+  /** Begins to remove those of all that have ended. */
+  collectAll(): void;
+}
+
+export interface ServiceCommands {
+  /** Takes an instance of a service out of the registry. @returns the index of the change. */
+  delete(id: string): Promise<number>;
 }
 
 export interface UpgradeHandler {

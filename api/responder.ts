@@ -57,9 +57,10 @@ function goneSignal(response: ServerResponse): AbortSignal {
 }
 
 function sendAnswer(response: ServerResponse, query: Query, reply: Answer): void {
-  const body = query.pretty ? prettyJson(reply.json) : reply.json;
+  const body = query.pretty && reply.json !== "" ? prettyJson(reply.json) : reply.json;
   if (reply.index !== undefined) response.setHeader("X-Nomad-Index", reply.index);
-  response.writeHead(reply.status, { "Content-Type": JSON_TYPE, "Content-Length": Buffer.byteLength(body) });
+  const type = body === "" ? {} : { "Content-Type": JSON_TYPE };
+  response.writeHead(reply.status, { ...type, "Content-Length": Buffer.byteLength(body) });
   response.end(body);
 }
 

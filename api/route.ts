@@ -28,6 +28,7 @@ export interface Read {
 export interface Answer {
   readonly kind: "answer";
   readonly status: number;
+  /** Empty: an answer without a body. */
   readonly json: string;
   /** X-Nomad-Index of a write. */
   readonly index?: number;

@@ -2,8 +2,12 @@ import { mkdirSync } from "node:fs";
 import type { Server } from "node:http";
 import { join } from "node:path";
 import { pino } from "pino";
+import { removeAllocDir } from "../agent/allocs/alloc-dir.js";
+import { AllocGc } from "../agent/allocs/alloc-gc.js";
+import { AllocMounts } from "../agent/allocs/alloc-mounts.js";
 import { AllocStats } from "../agent/allocs/alloc-stats.js";
 import { AllocSupervisor } from "../agent/allocs/alloc-supervisor.js";
+import { DiskWatch } from "../agent/allocs/disk-watch.js";
 import { AllocFiles } from "../agent/allocs/fs/alloc-files.js";
 import { SystemClock } from "../agent/clock.js";
 import { ConfigError } from "../agent/config/config-error.js";
@@ -17,11 +21,12 @@ import { NodeService } from "../agent/jobs/node-service.js";
 import type { Logger } from "../agent/log.js";
 import type { Node } from "../agent/model/node.js";
 import { MILLISECOND } from "../agent/model/units.js";
-import { HostStatsReader } from "../agent/node/host-stats.js";
+import { diskStats, HostStatsReader } from "../agent/node/host-stats.js";
 import { listeningPorts } from "../agent/node/listening-ports.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
 import { StoreOpenError } from "../agent/store/errors.js";
 import { SqliteStore } from "../agent/store/sqlite-store.js";
+import { hostVolumes } from "../agent/volumes/host-volumes.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
 import { createFsRouter } from "../api/fs/router.js";
 import { createApi } from "../api/server.js";
@@ -109,6 +114,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
 
   const nodes: NodeRegistry = new NodeRegistry({ store, drivers, clock, log, options: nodeOptions(config) });
   const node = () => nodes.node;
+  const mounts = new AllocMounts({ mounter: process.getuid?.() === 0 ? shim : null, log });
   const allocs = new AllocSupervisor({
     store,
     drivers,
@@ -116,11 +122,30 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     clock,
     log,
     dataDir,
+    mounts,
     options: {
       maxKillTimeoutNs: config.client.max_kill_timeout * MILLISECOND,
       envDenylist: config.client.env_denylist,
       hostEnv: process.env,
+      maxParallelChecks: config.client.max_parallel_checks,
     },
+  });
+  const gc = new AllocGc({
+    ...{ store, clock, log, dataDir },
+    ended: (id) => allocs.ended(id),
+    isRunning: (id) => allocs.isRunning(id),
+    removeDir: (id) => removeAllocDir(dataDir, id, mounts),
+    usage: async () => {
+      const { UsedPercent, InodesUsedPercent } = await diskStats(dataDir);
+      return { disk: UsedPercent, inodes: InodesUsedPercent };
+    },
+    options: gcOptions(config),
+  });
+  const disks = new DiskWatch({
+    ...{ clock, log, dataDir },
+    running: () => allocs.running,
+    emit: (id, event) => allocs.emit(id, event),
+    intervalMs: config.client.disk_check_interval,
   });
   const { retention } = config;
   const jobs = new JobService({
@@ -186,6 +211,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     },
     deployments: jobs.deployments,
     nodes: nodeService,
+    gc,
+    services: { delete: (id) => store.commit([{ kind: "service-delete", id }], { refusable: true }) },
     exec,
     fs: createFsRouter({ files, log }),
     agent: { version, dataDir },
@@ -215,6 +242,10 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   undo.add(() => nodes.stop());
   await allocs.start();
   undo.add(() => allocs.stop());
+  disks.start();
+  undo.add(() => disks.stop());
+  await gc.start();
+  undo.add(() => gc.stop());
   await jobs.start();
   undo.add(() => jobs.stop());
   nodeService.start();
@@ -291,6 +322,16 @@ const nodeOptions = ({ client, node, datacenter, data_dir: dataDir }: Config) =>
   minDynamicPort: client.min_dynamic_port,
   maxDynamicPort: client.max_dynamic_port,
   cgroupParent: client.cgroup_parent,
+  hostVolumes: hostVolumes(client.host_volume),
+});
+
+const gcOptions = ({ client }: Config) => ({
+  intervalMs: client.gc_interval,
+  diskUsageThreshold: client.gc_disk_usage_threshold,
+  inodeUsageThreshold: client.gc_inode_usage_threshold,
+  maxAllocs: client.gc_max_allocs,
+  maxAgeMs: client.gc_max_age,
+  parallelDestroys: client.gc_parallel_destroys,
 });
 
 /** @returns `host:port` as it really is. */

@@ -1,6 +1,7 @@
 import type { AllocatedPort, AllocNetworkStatus } from "../agent/model/allocation.js";
 import type { LogConfig, NetworkResource } from "../agent/model/job.js";
 import type { DriverInfo } from "../agent/model/node.js";
+import type { DriverNetwork } from "../agent/model/service-address.js";
 import type { UnixNano } from "../agent/model/units.js";
 
 /**
@@ -90,6 +91,8 @@ export interface TaskSpec {
   readonly user: string;
   readonly env: Readonly<Record<string, string>>;
   readonly dirs: TaskDirs;
+  /** Directories of the host that the task is to find elsewhere; only for a driver that mounts them. */
+  readonly mounts: readonly TaskMount[];
   readonly logs: LogConfig;
   readonly resources: TaskLimits;
   readonly network: TaskNetwork;
@@ -114,6 +117,15 @@ export interface TaskJob {
   readonly name: string;
   readonly parentId: string;
   readonly group: string;
+}
+
+export interface TaskMount {
+  /** Absolute, on the host. */
+  readonly source: string;
+  /** Where the task finds it. */
+  readonly target: string;
+  readonly readOnly: boolean;
+  readonly propagation: "private" | "host-to-task" | "bidirectional";
 }
 
 /** Absolute paths on the host. */
@@ -148,6 +160,8 @@ export type DriverState = Readonly<Record<string, unknown>>;
 export interface TaskRun {
   readonly runId: string;
   readonly state: DriverState;
+  /** Where its services may be found, when the driver gives it a network of its own. */
+  readonly network?: DriverNetwork;
   /** Resolves when the main process has ended, its whole tree is gone and its output is in the log files. Never rejects. */
   readonly exited: Promise<ExitResult>;
   /** What the task's own health check says; null when it has none. */

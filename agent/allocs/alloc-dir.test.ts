@@ -2,7 +2,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { pino } from "pino";
 import { allocPath, makeAllocDir, makeAllocRoot, makeTaskDir, readyDirs, removeAllocDir, taskDirs } from "./alloc-dir.js";
+import { AllocMounts } from "./alloc-mounts.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 
 const id = "aaaaaaaa-1111-2222-3333-444444444444";
@@ -83,8 +85,9 @@ test.each(["alloc", "..", ".", "a/b", "../x", "a\0b"])("a task can not be called
 test("making what is there already changes nothing, removing what is gone is no error", async () => {
   makeAllocDir(dataDir, id, ready);
   makeAllocDir(dataDir, id, ready);
-  await removeAllocDir(dataDir, id);
-  await removeAllocDir(dataDir, id);
+  const mounts = new AllocMounts({ mounter: null, log: pino({ level: "silent" }) });
+  await removeAllocDir(dataDir, id, mounts);
+  await removeAllocDir(dataDir, id, mounts);
   expect(existsSync(allocPath(dataDir, id))).toBe(false);
   expect(readdirSync(join(dataDir, "alloc"))).toEqual([]);
 });

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import type { TaskDirs } from "../../drivers/driver.js";
 import type { Allocation, DesiredAllocation } from "../model/allocation.js";
 import { encodeJson } from "../model/json.js";
+import type { AllocMounts } from "./alloc-mounts.js";
+import type { Owner } from "./owner.js";
 import { type Dir, ReadyDirs } from "./ready-dirs.js";
 
 /*
@@ -23,12 +25,6 @@ import { type Dir, ReadyDirs } from "./ready-dirs.js";
 
 /** The name of the group's shared directory, which no task can have. */
 const sharedName = "alloc";
-
-/** Whose a directory is. Null: the agent's. */
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
 
 export const allocRoot = (dataDir: string): string => join(dataDir, "alloc");
 export const allocPath = (dataDir: string, allocId: string): string => join(allocRoot(dataDir), allocId);
@@ -109,9 +105,10 @@ export function writeAllocFile(dataDir: string, alloc: Allocation): void {
   renameSync(draft, file);
 }
 
-/** Removes everything that was made for an allocation. */
-export async function removeAllocDir(dataDir: string, allocId: string): Promise<void> {
+/** Removes everything that was made for an allocation. @throws Error when something stays mounted there. */
+export async function removeAllocDir(dataDir: string, allocId: string, mounts: AllocMounts): Promise<void> {
   const path = allocPath(dataDir, allocId);
+  await mounts.removeBelow(path);
   await Promise.all([path, `${path}.json`, `${path}.json.new`].map((p) => rm(p, { recursive: true, force: true })));
 }
 

@@ -1,7 +1,7 @@
 import type { TaskState } from "../model/task-state.js";
 import { MINUTE, SECOND } from "../model/units.js";
 import { settle } from "./testing/fake-clock.js";
-import { aGroup, aJob, anAlloc, aTask, poststart, poststop, prestart, restarts, sidecar } from "./testing/fixtures.js";
+import { aGroup, aJob, anAlloc, aService, aTask, poststart, poststop, prestart, restarts, sidecar } from "./testing/fixtures.js";
 import { Rig } from "./testing/rig.js";
 
 let rig: Rig;
@@ -164,7 +164,7 @@ describe("restarts of several tasks", () => {
 });
 
 describe("an allocation that can not be set up", () => {
-  const service = { Name: "web", Provider: "nomad", PortLabel: "http", AddressMode: "alloc", Address: "", Tags: null };
+  const service = aService("web", { PortLabel: "http", AddressMode: "alloc" });
 
   test("is a Setup Failure of every task, and none starts", async () => {
     const id = await rig.run([aTask("x"), aTask("y"), aTask("end", poststop)], { group: { Services: [service] } });

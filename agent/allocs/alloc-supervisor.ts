@@ -8,9 +8,13 @@ import { awaited } from "../model/fit.js";
 import { describe } from "../model/invalid-field.js";
 import type { Node } from "../model/node.js";
 import { parseSignal } from "../model/signals.js";
-import { SECOND } from "../model/units.js";
+import type { TaskEvent } from "../model/task-state.js";
+import { SECOND, type UnixNano } from "../model/units.js";
+import type { CheckResult } from "../services/alloc-checks.js";
+import { Slots } from "../slots.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { allocRoot, makeAllocRoot, readyDirs, removeAllocDir } from "./alloc-dir.js";
+import { AllocMounts } from "./alloc-mounts.js";
 import { AllocRunner } from "./alloc-runner.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 import { noneRunning, noRun, notToRun, taskNotRunning, unknownTask } from "./task-errors.js";
@@ -27,10 +31,23 @@ export interface AllocSupervisorDeps {
   readonly log: Logger;
   /** Absolute. */
   readonly dataDir: string;
-  readonly options?: Partial<TaskRunnerOptions>;
+  /** Absent: nothing is ever mounted. */
+  readonly mounts?: AllocMounts;
+  readonly options?: Partial<SupervisorOptions>;
 }
 
-const defaultOptions: TaskRunnerOptions = { maxKillTimeoutNs: 30 * SECOND, envDenylist: [], hostEnv: process.env, random: Math.random };
+export interface SupervisorOptions extends TaskRunnerOptions {
+  /** Checks of services that look at the same time. */
+  readonly maxParallelChecks: number;
+}
+
+const defaultOptions: SupervisorOptions = {
+  maxKillTimeoutNs: 30 * SECOND,
+  envDenylist: [],
+  hostEnv: process.env,
+  random: Math.random,
+  maxParallelChecks: 50,
+};
 /** How long the end of the agent waits for what is being written and started. */
 const stopDeadlineMs = 5_000;
 /** How long the start of the agent waits until it is known which tasks go on. */
@@ -45,16 +62,20 @@ const NOBODY = { PreviousAllocation: "", PreemptedAllocations: null };
  */
 export class AllocSupervisor {
   readonly #deps: AllocSupervisorDeps;
-  readonly #options: TaskRunnerOptions;
+  readonly #options: SupervisorOptions;
+  readonly #checkSlots: Slots;
   readonly #runners = new Map<string, AllocRunner>();
   readonly #removals = new Set<Promise<void>>();
   readonly #readyDirs: ReadyDirs;
+  readonly #mounts: AllocMounts;
   #unsubscribe = (): void => {};
 
   constructor(deps: AllocSupervisorDeps) {
     this.#deps = deps;
     this.#options = { ...defaultOptions, ...deps.options };
     this.#readyDirs = readyDirs(deps.dataDir);
+    this.#mounts = deps.mounts ?? new AllocMounts({ mounter: null, log: deps.log });
+    this.#checkSlots = new Slots(this.#options.maxParallelChecks);
   }
 
   /**
@@ -77,10 +98,13 @@ export class AllocSupervisor {
         if (count === restored.length || count % progressStep === 0) log.info(`restored ${count} of ${restored.length} allocations`);
       });
     }
+    await this.#deregisterOver();
     const enough = new AbortController();
     await Promise.race([Promise.all(restored.map((runner) => runner.recovered)), this.#deps.clock.sleep(restoreWaitMs, enough.signal)]);
     enough.abort();
-    await removeForgotten(dataDir, store).catch((error: unknown) => log.warn({ err: error }, "old directories could not be removed"));
+    await removeForgotten(dataDir, store, this.#mounts).catch((error: unknown) =>
+      log.warn({ err: error }, "old directories could not be removed"),
+    );
     for (const driver of this.#deps.drivers.values()) {
       driver
         .removeForgotten({ isOpen: (id) => this.#runners.has(id), isRemoved: (id) => store.isTombstone(id) })
@@ -146,6 +170,37 @@ export class AllocSupervisor {
     return this.#runners.get(allocId)?.runs ?? new Map();
   }
 
+  /** Resolves when nothing of an allocation runs any more; at once for one that nothing is left to do for. */
+  ended(allocId: string): Promise<void> {
+    return this.#runners.get(allocId)?.done ?? Promise.resolve();
+  }
+
+  /** The allocations that have not ended. */
+  get running(): readonly Allocation[] {
+    return [...this.#runners.keys()].flatMap((id) => this.#deps.store.alloc(id) ?? []);
+  }
+
+  /** Tells all tasks of an allocation that run. */
+  emit(allocId: string, event: (at: UnixNano) => TaskEvent): void {
+    this.#runners.get(allocId)?.emit(event);
+  }
+
+  isRunning(allocId: string): boolean {
+    return this.#runners.has(allocId);
+  }
+
+  /** What the checks of an allocation's services have found, by their ids; null when there is nothing. */
+  checks(allocId: string): Readonly<Record<string, CheckResult>> | null {
+    return this.#runners.get(allocId)?.checks ?? null;
+  }
+
+  /** The agent may have come to its end between that of an allocation and that of its registrations. */
+  async #deregisterOver(): Promise<void> {
+    const { store } = this.#deps;
+    const over = store.services().filter(({ AllocID }) => !this.#runners.has(AllocID));
+    if (over.length > 0) await store.commit(over.map(({ ID }): Change => ({ kind: "service-delete", id: ID })));
+  }
+
   #alloc(id: string): Allocation {
     const alloc = this.#deps.store.alloc(id);
     if (!alloc) throw new AllocdError("alloc-not-found", `Unknown allocation "${id}"`);
@@ -174,9 +229,15 @@ export class AllocSupervisor {
   #run(alloc: Allocation): AllocRunner | undefined {
     try {
       const { store, drivers, node, clock, log, dataDir } = this.#deps;
-      const ended = (id: string): Promise<void> => this.#ended(id, new Set([alloc.ID]));
       const runner = new AllocRunner(
-        { store, drivers, node, clock, log, dataDir, readyDirs: this.#readyDirs, options: this.#options, ended },
+        {
+          ...{ store, drivers, node, clock, log, dataDir },
+          ended: (id) => this.#ended(id, new Set([alloc.ID])),
+          readyDirs: this.#readyDirs,
+          mounts: this.#mounts,
+          options: this.#options,
+          checkSlots: this.#checkSlots,
+        },
         alloc,
       );
       this.#runners.set(alloc.ID, runner);
@@ -217,7 +278,7 @@ export class AllocSupervisor {
     const runner = this.#runners.get(id);
     this.#runners.delete(id);
     const removal = (runner?.destroy() ?? Promise.resolve())
-      .then(() => removeAllocDir(dataDir, id))
+      .then(() => removeAllocDir(dataDir, id, this.#mounts))
       .catch((error: unknown) => log.warn({ err: error, allocId: id }, "the allocation's directory could not be removed"))
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
@@ -241,11 +302,11 @@ export class AllocSupervisor {
 }
 
 /** A crash may have come between an allocation's removal and that of its directory. */
-async function removeForgotten(dataDir: string, store: StateStore): Promise<void> {
+async function removeForgotten(dataDir: string, store: StateStore, mounts: AllocMounts): Promise<void> {
   const entries = await readdir(allocRoot(dataDir)).catch(() => []);
   const ids = new Set(entries.map((entry) => entry.replace(/\.json$/, "")));
   // A directory that the store has never heard of may belong to a newer store than this one: it is not ours to remove.
-  await Promise.all([...ids].filter((id) => store.isTombstone(id)).map((id) => removeAllocDir(dataDir, id)));
+  await Promise.all([...ids].filter((id) => store.isTombstone(id)).map((id) => removeAllocDir(dataDir, id, mounts)));
 }
 
 const taskNames = (alloc: Allocation): readonly string[] =>

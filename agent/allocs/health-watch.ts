@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.js";
-import { type HealthPolicy, healthPolicy, judgeHealth, type Probe } from "../model/alloc-health.js";
+import { type CheckSummary, type HealthPolicy, healthPolicy, judgeHealth, type Probe } from "../model/alloc-health.js";
 import type { Allocation, AllocDeploymentStatus } from "../model/allocation.js";
 import type { TaskGroup } from "../model/job.js";
 import type { States } from "../model/lifecycle.js";
@@ -14,6 +14,7 @@ export interface HealthWatchDeps {
   readonly probes: () => ReadonlyMap<string, Probe>;
   /** Whether the allocation failed as a whole. */
   readonly failed: () => boolean;
+  readonly checks: () => CheckSummary | null;
   readonly report: (status: AllocDeploymentStatus | null) => void;
   readonly emit: (task: string, event: (at: UnixNano) => TaskEvent) => void;
 }
@@ -67,7 +68,7 @@ export class HealthWatch {
       tasks: this.#group.Tasks,
       states: states(),
       failed: isFailed,
-      checks: null,
+      checks: this.#deps.checks(),
       probes: probes(),
       since: this.#since,
       now: clock.now(),

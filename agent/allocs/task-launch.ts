@@ -4,16 +4,19 @@ import type { Allocation } from "../model/allocation.js";
 import { InterpolationError } from "../model/interpolate.js";
 import type { Task, TaskGroup } from "../model/job.js";
 import type { Node } from "../model/node.js";
-import { type Env, taskEnv } from "../model/task-env.js";
+import { allocEnv, type Env, taskEnv } from "../model/task-env.js";
 import { driverFailure, hookFailed } from "../model/task-events.js";
+import type { AllocServicesDeps } from "../services/alloc-services.js";
 import { taskDirs } from "./alloc-dir.js";
+import type { AllocMounts } from "./alloc-mounts.js";
+import type { AllocRunnerDeps } from "./alloc-runner-deps.js";
 import type { TaskHookContext } from "./hooks/task-hook.js";
 import { taskHooks } from "./hooks/task-hooks.js";
 import { invalidConfig } from "./hooks/validate.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 import { messageOf, TaskFailure } from "./task-failure.js";
 import type { TaskRecord } from "./task-record.js";
-import { driverConfig, taskSpec } from "./task-spec.js";
+import { driverConfig, taskMounts, taskSpec } from "./task-spec.js";
 
 export interface LaunchDeps {
   readonly alloc: Allocation;
@@ -23,6 +26,7 @@ export interface LaunchDeps {
   readonly node: Node;
   readonly dataDir: string;
   readonly readyDirs: ReadyDirs;
+  readonly mounts: AllocMounts;
   readonly options: { readonly hostEnv: Readonly<Record<string, string | undefined>>; readonly envDenylist: readonly string[] };
   readonly log: Logger;
   /** Aborted when the start is not wanted any more. */
@@ -35,7 +39,7 @@ export interface LaunchDeps {
  * @throws TaskFailure with the event that it leaves.
  */
 export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise<{ readonly spec: TaskSpec; readonly driver: Driver }> {
-  const { alloc, task, node, driver, dataDir, readyDirs, log, signal } = deps;
+  const { alloc, group, task, node, driver, dataDir, readyDirs, mounts, log, signal } = deps;
   if (!driver) throw missingDriver(task.Driver);
   const dirs = taskDirs(dataDir, alloc.ID, task.Name);
   const env = envOf(deps);
@@ -43,19 +47,19 @@ export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise
   for (const hook of taskHooks) {
     const isRepeat = record.handle.hooksDone.includes(hook.name);
     try {
-      await hook.prestart({ alloc, task, node, driver, dirs, readyDirs, env, isRepeat, signal, log, emit });
+      await hook.prestart({ alloc, group, task, node, driver, dirs, readyDirs, mounts, env, isRepeat, signal, log, emit });
     } catch (error) {
       throw hookFailure(hook.name, error);
     }
     if (!isRepeat) record.apply({ handle: { ...record.handle, hooksDone: [...record.handle.hooksDone, hook.name] } });
   }
   const config = driverConfig(alloc, task, node, env);
-  return { driver, spec: taskSpec({ alloc, task, run: record.handle.run, config, env, dirs }) };
+  return { driver, spec: taskSpec({ alloc, task, run: record.handle.run, config, env, dirs, mounts: taskMounts(task, group, node) }) };
 }
 
 /** What a run was started with, as well as it can be told without doing anything. */
 export function specForRecovery(deps: LaunchDeps, run: number): TaskSpec {
-  const { alloc, task, node, dataDir } = deps;
+  const { alloc, group, task, node, dataDir } = deps;
   const env = envOf(deps);
   let config = task.Config ?? {};
   try {
@@ -64,7 +68,8 @@ export function specForRecovery(deps: LaunchDeps, run: number): TaskSpec {
     // A reference that held at the start may be gone: no reason to lose the task.
     deps.log.warn({ err: error }, "the config of a running task can not be worked out any more");
   }
-  return taskSpec({ alloc, task, run, config, env, dirs: taskDirs(dataDir, alloc.ID, task.Name) });
+  const dirs = taskDirs(dataDir, alloc.ID, task.Name);
+  return taskSpec({ alloc, task, run, config, env, dirs, mounts: taskMounts(task, group, node) });
 }
 
 /** What a start that failed leaves in the task's history. */
@@ -75,7 +80,18 @@ export function launchFailure(error: unknown): TaskFailure {
   return new TaskFailure(message, (at) => driverFailure(at, message), error instanceof DriverError && error.recoverable, { cause: error });
 }
 
-function envOf({ alloc, group, task, node, dataDir, options, driver }: LaunchDeps): Env {
+type EnvDeps = Pick<LaunchDeps, "alloc" | "group" | "task" | "node" | "dataDir" | "options" | "driver">;
+
+/** What services may refer to: the variables of their task, or those that all tasks of the group have. */
+export const servicesEnv =
+  ({ node, dataDir, options, drivers }: Pick<AllocRunnerDeps, "node" | "dataDir" | "options" | "drivers">): AllocServicesDeps["env"] =>
+  (alloc, group, name) => {
+    const task = group.Tasks.find(({ Name }) => Name === name);
+    const of = { alloc, group, node: node(), dataDir, options, driver: task && drivers.get(task.Driver) };
+    return task ? envOf({ ...of, task }) : allocEnv({ ...of, denied: options.envDenylist, hostEnv: options.hostEnv });
+  };
+
+function envOf({ alloc, group, task, node, dataDir, options, driver }: EnvDeps): Env {
   const { shared, local, secrets } = taskDirs(dataDir, alloc.ID, task.Name);
   const isApart = driver?.isolation === "image";
   const paths = isApart ? pathsInImage : { alloc: shared, local, secrets };

@@ -183,7 +183,10 @@ export class TaskLoop {
       requests.wake();
     });
     const isOver = (): boolean => exit !== null || requests.detached;
+    const { name, runs } = this.#deps;
+    if (!requests.killed) runs.started(name, run);
     await requests.until(() => isOver() || requests.killed || requests.restartWanted);
+    if (!isOver()) await runs.stopping(name);
     if (requests.killed && !isOver()) await this.#shutdownDelay(isOver);
     if (!isOver()) {
       const { clock, log, options, placement } = this.#deps;
@@ -194,6 +197,7 @@ export class TaskLoop {
       await requests.until(() => isOver() || leak !== "");
     }
     if (requests.detached) return null;
+    runs.ended(name);
     this.#run = null;
     if (exit) return this.#endOf(run, exit);
     return { run: null, handle: this.#record.handle, end: { kind: "killed" }, events: [(at) => events.killed(at, leak)] };
@@ -208,7 +212,9 @@ export class TaskLoop {
     return {
       run,
       handle,
-      end: this.#requests.restartWanted ? { kind: "restart-requested" } : { kind: "exited", successful },
+      end: this.#requests.isFreeRestart
+        ? { kind: "restart-requested" }
+        : { kind: "exited", successful: successful && !this.#requests.restartWanted },
       events: made,
     };
   }
@@ -267,8 +273,8 @@ export class TaskLoop {
   }
 
   #launchDeps(): LaunchDeps {
-    const { placement, driver, node, dataDir, readyDirs, options, log } = this.#deps;
-    return { ...placement(), driver, node: node(), dataDir, readyDirs, options, log, signal: this.#requests.interruption };
+    const { placement, driver, node, dataDir, readyDirs, mounts, options, log } = this.#deps;
+    return { ...placement(), driver, node: node(), dataDir, readyDirs, mounts, options, log, signal: this.#requests.interruption };
   }
 }
 

@@ -8,6 +8,7 @@ export class TaskRequests {
   readonly #detach = new AbortController();
   #restart: { readonly done: Promise<void>; readonly resolve: () => void } | null = null;
   #isRestartWanted = false;
+  #isCounted = false;
   #failure: ((at: UnixNano) => TaskEvent) | null = null;
   #wake: (() => void) | null = null;
 
@@ -31,6 +32,11 @@ export class TaskRequests {
 
   get restartWanted(): boolean {
     return this.#isRestartWanted;
+  }
+
+  /** A restart is wanted that the restart policy does not count. */
+  get isFreeRestart(): boolean {
+    return this.#isRestartWanted && !this.#isCounted;
   }
 
   /** Whether somebody waits for a restart to be done. */
@@ -58,7 +64,9 @@ export class TaskRequests {
     this.wake();
   }
 
-  restart(): void {
+  /** @param isCounted whether the restart policy takes it for a failure. */
+  restart(isCounted: boolean): void {
+    this.#isCounted = isCounted;
     let resolve = (): void => {};
     const done = new Promise<void>((settle) => {
       resolve = settle;

@@ -1,10 +1,11 @@
-import type { Driver } from "../../drivers/driver.js";
+import type { Driver, TaskRun } from "../../drivers/driver.js";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import type { Allocation } from "../model/allocation.js";
 import type { Task, TaskGroup } from "../model/job.js";
 import type { Node } from "../model/node.js";
 import type { StateStore } from "../store/state-store.js";
+import type { AllocMounts } from "./alloc-mounts.js";
 import type { AllocReport } from "./alloc-report.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 
@@ -19,6 +20,15 @@ export interface TaskRunnerOptions {
   readonly random: () => number;
 }
 
+/** Is told of the runs of tasks: whoever sends others to a task. */
+export interface RunWatcher {
+  /** A run is there, by this agent's hand or found again. */
+  started(task: string, run: TaskRun): void;
+  /** Called before a run is stopped. @returns resolves when it may be. */
+  stopping(task: string): Promise<void>;
+  ended(task: string): void;
+}
+
 export interface TaskRunnerDeps {
   readonly name: string;
   /** The allocation as it is wanted now. */
@@ -31,9 +41,11 @@ export interface TaskRunnerDeps {
   readonly log: Logger;
   readonly dataDir: string;
   readonly readyDirs: ReadyDirs;
+  readonly mounts: AllocMounts;
   readonly options: TaskRunnerOptions;
   readonly mayStart: () => boolean;
   /** Aborted when shutdown delays are to be skipped. */
   readonly skipDelays: AbortSignal;
+  readonly runs: RunWatcher;
   readonly onChange: () => void;
 }

@@ -99,17 +99,18 @@ export class TaskRunner {
   }
 
   /**
-   * Restarts a running task; the policy does not count it. Source: reference behaviour §4.8.
+   * Restarts a running task. Source: reference behaviour §4.4, §4.8.
    *
+   * @param isCounted whether the restart policy takes it for a failure, as a check asks for it: then it may be the last.
    * @returns resolves when it runs again, or the old process has ended and the new one has to wait.
    * @throws AllocdError `task-not-running`.
    */
-  async restart(reason: string): Promise<void> {
+  async restart(reason: string, isCounted = false): Promise<void> {
     await this.recovered;
     this.#running();
     if (!this.#requests.restartWanted) {
       this.emit((at) => events.restartSignaled(at, reason));
-      this.#requests.restart();
+      this.#requests.restart(isCounted);
     }
     await this.#requests.restarted;
   }

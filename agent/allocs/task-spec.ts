@@ -1,9 +1,10 @@
-import type { GroupNetworkMode, TaskDirs, TaskLimits, TaskNetwork, TaskSpec } from "../../drivers/driver.js";
+import type { GroupNetworkMode, TaskDirs, TaskLimits, TaskMount, TaskNetwork, TaskSpec } from "../../drivers/driver.js";
 import type { AllocatedPort, Allocation } from "../model/allocation.js";
 import { interpolateConfig, nodeLookup, taskLookup } from "../model/interpolate.js";
-import type { NetworkResource, Task } from "../model/job.js";
+import type { NetworkResource, Task, TaskGroup } from "../model/job.js";
 import type { Node } from "../model/node.js";
 import type { Env } from "../model/task-env.js";
+import { volumeTargets } from "../model/volumes.js";
 
 /** A task's `Config` with its references replaced. @throws InterpolationError that names the variable. */
 export function driverConfig(alloc: Allocation, task: Task, node: Node, env: Env): Readonly<Record<string, unknown>> {
@@ -20,9 +21,18 @@ export interface TaskSpecInput {
   readonly config: Readonly<Record<string, unknown>>;
   readonly env: Env;
   readonly dirs: TaskDirs;
+  readonly mounts: readonly TaskMount[];
 }
 
-export function taskSpec({ alloc, task, run, config, env, dirs }: TaskSpecInput): TaskSpec {
+export const taskMounts = (task: Task, group: TaskGroup, node: Node): readonly TaskMount[] =>
+  volumeTargets(task, group, node).map(({ mount, source, readOnly }) => ({
+    source,
+    target: mount.Destination,
+    readOnly,
+    propagation: mount.PropagationMode,
+  }));
+
+export function taskSpec({ alloc, task, run, config, env, dirs, mounts }: TaskSpecInput): TaskSpec {
   return {
     allocId: alloc.ID,
     task: task.Name,
@@ -31,6 +41,7 @@ export function taskSpec({ alloc, task, run, config, env, dirs }: TaskSpecInput)
     user: task.User,
     env,
     dirs,
+    mounts,
     logs: task.LogConfig,
     resources: limitsOf(alloc, task),
     network: networkOf(alloc, task),

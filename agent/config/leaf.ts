@@ -73,6 +73,22 @@ export const map = (about: string, fallback: Readonly<Record<string, string>> = 
     .default({ ...fallback })
     .describe(about);
 
+/** Objects by a name that the operator gives. */
+export const named = <T extends z.ZodRawShape>(about: string, shape: T) =>
+  z
+    .record(
+      z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, { error: "a name of letters, digits, - and _" }),
+      z.strictObject(shape, { error: (issue) => (issue.code === "invalid_type" ? "an object" : undefined) }),
+      { error: "an object of objects by their names" },
+    )
+    .default({} as never)
+    .describe(about);
+
+/** An absolute path that has to be given. */
+export const absolutePath = (about: string) => z.string({ error: pathWanted }).startsWith("/", { error: pathWanted }).describe(about);
+
+const pathWanted = "an absolute path";
+
 /** A group of settings. An absent group is one whose members are all absent. */
 export const group = <T extends z.ZodRawShape>(about: string, shape: T) =>
   z

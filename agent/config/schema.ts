@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { dockerSettings } from "./docker-schema.js";
-import { duration, flag, group, idRanges, list, map, oneOf, text, whole } from "./leaf.js";
+import { absolutePath, duration, flag, group, idRanges, list, map, named, oneOf, text, whole } from "./leaf.js";
 
 /**
  * Every setting of the agent with its default and its meaning. `config.schema.json`, `config.example.json` and
@@ -53,6 +53,7 @@ export const configSchema = z.strictObject(
       max_dynamic_port: whole({ min: 1, max: 65_535 }, 32_000, "The last port that is given out to dynamic ports."),
       network_interface: text("", "The interface whose address ports are allocated on. Empty: loopback."),
       cgroup_parent: text("allocd.slice", "The cgroup that the cgroups of all tasks are made in."),
+      max_parallel_checks: whole({ min: 1, max: 10_000 }, 50, "Checks of services that look at the same time; the others wait."),
       env_denylist: list(
         [
           "ALLOCD_TOKEN",
@@ -76,6 +77,29 @@ export const configSchema = z.strictObject(
         ],
         "Variables of the agent's own environment that tasks never get; * stands for anything.",
       ),
+      disk_check_interval: duration(
+        { min: "0s", max: "24h" },
+        "1m",
+        "How often it is measured whether allocations have outgrown their ephemeral disk, which is told and not enforced. 0s never.",
+      ),
+      gc_interval: duration({ min: "1s", max: "24h" }, "1m", "How often it is looked whether directories of ended allocations have to go."),
+      gc_max_allocs: whole({ min: 0, max: 10_000_000 }, 50, "Ended allocations whose directories are kept; the oldest go first."),
+      gc_disk_usage_threshold: whole(
+        { min: 0, max: 100 },
+        80,
+        "Percent of the disk in use above which directories of ended allocations go.",
+      ),
+      gc_inode_usage_threshold: whole({ min: 0, max: 100 }, 70, "Percent of the disk's inodes in use above which they go."),
+      gc_max_age: duration(
+        { min: "0s", max: "87600h" },
+        "0s",
+        "How long after its end an allocation's directory is kept at most. 0s is no limit.",
+      ),
+      gc_parallel_destroys: whole({ min: 1, max: 100 }, 2, "Directories that are removed at the same time."),
+      host_volume: named("Directories of this host that jobs may mount as volumes of type host, by name.", {
+        path: absolutePath("The directory. It has to be there when the agent starts."),
+        read_only: flag(false, "Whether it can be had for reading only."),
+      }),
       reserved: group("What is kept back for the host itself.", {
         cpu: whole({ min: 0, max: 1_000_000 }, 0, "MHz."),
         memory: whole({ min: 0, max: 1 << 30 }, 0, "MiB."),

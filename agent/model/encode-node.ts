@@ -21,7 +21,7 @@ const common = (node: Node): string =>
     CreateIndex: node.CreateIndex,
     Datacenter: node.Datacenter,
     Drain: node.DrainStrategy !== null,
-    HostVolumes: {},
+    HostVolumes: node.HostVolumes ?? {},
     ID: node.ID,
     ModifyIndex: node.ModifyIndex,
     Name: node.Name,

@@ -36,6 +36,7 @@ const UNSEEN_OF_GROUP = [
   "Migrate",
   "ReschedulePolicy",
   "Scaling",
+  "Services",
   "Constraints",
   "Affinities",
   "Spreads",

@@ -254,7 +254,8 @@ describe("the defaults of a job", () => {
 
   test("services and their checks", () => {
     const Services = [{ Provider: "nomad", PortLabel: "http", Checks: [{ Type: "tcp", Interval: 10 * SECOND, Timeout: 2 * SECOND }] }];
-    const [own] = task(ofTask({ Services }, {}, { Namespace: "prod" }))?.Services ?? [];
+    const Networks = [{ DynamicPorts: [{ Label: "http" }] }];
+    const [own] = task(ofTask({ Services }, { Networks }, { Namespace: "prod" }))?.Services ?? [];
     expect(own).toMatchObject({
       Name: "web-g-t",
       Namespace: "prod",
@@ -267,7 +268,7 @@ describe("the defaults of a job", () => {
     expect(own?.Checks).toMatchObject([
       { Name: 'service: "web-g-t" check', TaskName: "t", OnUpdate: "require_healthy", Method: "", Header: null },
     ]);
-    expect(group(ofGroup({ Services }))?.Services?.[0]).toMatchObject({ Name: "web-g", TaskName: "" });
+    expect(group(ofGroup({ Services, Networks }))?.Services?.[0]).toMatchObject({ Name: "web-g", TaskName: "" });
   });
 });
 

@@ -52,6 +52,8 @@ export interface TaskGroup {
   readonly EphemeralDisk: EphemeralDisk;
   readonly Networks: readonly NetworkResource[] | null;
   readonly Services: readonly Service[] | null;
+  /** By the name that the tasks' mounts use. */
+  readonly Volumes?: Readonly<Record<string, VolumeRequest>> | null;
   /** Null for batch jobs. */
   readonly Update: UpdateStrategy | null;
   readonly Migrate: MigrateStrategy | null;
@@ -72,6 +74,7 @@ export interface Task {
   readonly Env: Readonly<Record<string, string>> | null;
   readonly Meta: Readonly<Record<string, string>> | null;
   readonly Services: readonly Service[] | null;
+  readonly VolumeMounts?: readonly VolumeMount[] | null;
   readonly Resources: Resources;
   readonly RestartPolicy: RestartPolicy;
   readonly LogConfig: LogConfig;
@@ -109,6 +112,25 @@ export interface ScalingPolicy {
   readonly Min: number;
   readonly Max: number;
   readonly Enabled: boolean;
+  readonly [member: string]: unknown;
+}
+
+export interface VolumeRequest {
+  readonly Name: string;
+  readonly Type: "host";
+  /** The host volume's name. */
+  readonly Source: string;
+  readonly ReadOnly: boolean;
+  readonly [member: string]: unknown;
+}
+
+export interface VolumeMount {
+  /** A volume of the group. */
+  readonly Volume: string;
+  /** Where the task finds it. */
+  readonly Destination: string;
+  readonly ReadOnly: boolean;
+  readonly PropagationMode: "private" | "host-to-task" | "bidirectional";
   readonly [member: string]: unknown;
 }
 
@@ -174,6 +196,8 @@ export interface Resources {
   /** MiB; 0 is none, -1 no limit. */
   readonly MemoryMaxMB: number;
   readonly DiskMB: number;
+  /** MiB of the secrets directory; 0 is the default. */
+  readonly SecretsMB?: number;
   readonly Networks: readonly NetworkResource[] | null;
   readonly [member: string]: unknown;
 }
@@ -199,12 +223,60 @@ export interface Port {
   readonly IgnoreCollision?: boolean;
 }
 
+export type ServiceOnUpdate = "require_healthy" | "ignore_warnings" | "ignore";
+
 export interface Service {
   readonly Name: string;
   readonly Provider: string;
+  /** A port's label, or its number. */
   readonly PortLabel: string;
-  readonly AddressMode: string;
+  readonly AddressMode: "auto" | "host" | "driver" | "alloc";
   readonly Address: string;
   readonly Tags: readonly string[] | null;
+  /** Instead of `Tags` while the allocation is a canary. */
+  readonly CanaryTags: readonly string[] | null;
+  readonly Meta: Readonly<Record<string, string>> | null;
+  readonly CanaryMeta: Readonly<Record<string, string>> | null;
+  /** Of a group's service: the task that it is there with, and that its script checks run in. Of a task's: that task. */
+  readonly TaskName: string;
+  readonly OnUpdate: ServiceOnUpdate;
+  readonly Checks: readonly ServiceCheck[] | null;
   readonly [member: string]: unknown;
+}
+
+export interface ServiceCheck {
+  readonly Name: string;
+  readonly Type: "http" | "tcp" | "script";
+  readonly Command: string;
+  readonly Args: readonly string[] | null;
+  readonly Path: string;
+  readonly Protocol: "" | "http" | "https";
+  /** Empty: the service's. */
+  readonly PortLabel: string;
+  readonly AddressMode: "" | Service["AddressMode"];
+  readonly Interval: Duration;
+  readonly Timeout: Duration;
+  readonly InitialStatus: "" | "passing" | "warning" | "critical";
+  readonly TLSServerName: string;
+  readonly TLSSkipVerify: boolean;
+  readonly Method: string;
+  readonly Header: Readonly<Record<string, readonly string[]>> | null;
+  readonly Body: string;
+  readonly TaskName: string;
+  /** Results in a row until the status follows; 0 is the same as 1. */
+  readonly SuccessBeforePassing: number;
+  readonly FailuresBeforeCritical: number;
+  /** 0 is no warning. */
+  readonly FailuresBeforeWarning: number;
+  readonly OnUpdate: ServiceOnUpdate;
+  readonly CheckRestart: CheckRestart | null;
+  readonly [member: string]: unknown;
+}
+
+export interface CheckRestart {
+  /** Failures in a row until the restart; 0 never restarts. */
+  readonly Limit: number;
+  /** For so long after its start a task's failures do not count. */
+  readonly Grace: Duration;
+  readonly IgnoreWarnings: boolean;
 }

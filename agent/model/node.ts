@@ -10,6 +10,8 @@ export interface Node {
   readonly HTTPAddr: string;
   readonly Attributes: Readonly<Record<string, string>>;
   readonly Meta: Readonly<Record<string, string>>;
+  /** By name. Absent on a node that an earlier agent has stored. */
+  readonly HostVolumes?: Readonly<Record<string, HostVolume>>;
   readonly Drivers: Readonly<Record<string, DriverInfo>>;
   readonly Resources: NodeCapacity;
   readonly Reserved: NodeCapacity;
@@ -44,6 +46,14 @@ export interface LastDrain {
   readonly Status: "draining" | "complete" | "canceled";
   readonly AccessorID: string;
   readonly Meta: Readonly<Record<string, string>> | null;
+}
+
+/** A directory of the host that jobs may mount. */
+export interface HostVolume {
+  readonly Name: string;
+  /** Absolute. */
+  readonly Path: string;
+  readonly ReadOnly: boolean;
 }
 
 export interface NodeCapacity {

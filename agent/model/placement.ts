@@ -5,6 +5,7 @@ import type { Job, NetworkResource, TaskGroup } from "./job.js";
 import type { Node } from "./node.js";
 import { grantNetwork, type PortSpace, PortsExhausted } from "./ports.js";
 import { scoreNode } from "./score.js";
+import { missingVolume } from "./volumes.js";
 
 /** What a placement takes from outside, so that it stays a function of its arguments. */
 export interface PlacementSources {
@@ -63,6 +64,9 @@ export function placeGroup(
   if (filtered !== null) {
     return reject("filtered", { NodesFiltered: 1, ConstraintFiltered: { [filtered]: 1 }, ...perClass(node, "ClassFiltered") });
   }
+
+  const volume = missingVolume(group, node);
+  if (volume) return reject("filtered", { NodesFiltered: 1, ConstraintFiltered: { [volume]: 1 }, ...perClass(node, "ClassFiltered") });
 
   const exhausted = (dimension: string): PlacementResult =>
     reject("exhausted", { NodesExhausted: 1, DimensionExhausted: { [dimension]: 1 }, ...perClass(node, "ClassExhausted") });

@@ -4,6 +4,7 @@ import type { Task, TaskGroup } from "./job.js";
 import { nameIndex } from "./names.js";
 import type { Node } from "./node.js";
 import { dispatchedWith } from "./parent-job.js";
+import { noResources } from "./resources.js";
 
 export type Env = Record<string, string>;
 
@@ -11,7 +12,7 @@ export interface TaskEnvInput {
   readonly alloc: Pick<Allocation, "ID" | "Name" | "Namespace" | "Job" | "TaskGroup" | "AllocatedResources"> &
     Partial<Pick<Allocation, "NetworkStatus">>;
   readonly group: TaskGroup;
-  readonly task: Task;
+  readonly task: Pick<Task, "Name" | "Env" | "Meta" | "Resources">;
   readonly node: Node;
   /** The directories as the task sees them. */
   readonly paths: { readonly alloc: string; readonly local: string; readonly secrets: string };
@@ -36,6 +37,16 @@ export function taskEnv(input: TaskEnvInput): Env {
   for (const [name, value] of Object.entries(task.Env ?? {})) env[name] = interpolateText(value, lookup);
   return Object.fromEntries(Object.entries(env).map(([name, value]) => [cleanName(name), value]));
 }
+
+/** What all tasks of an allocation have of it, and nothing that belongs to one: for the group's own services. */
+export function allocEnv(input: Omit<TaskEnvInput, "task" | "paths">): Env {
+  const task = { Name: "", Env: null, Meta: null, Resources: noResources };
+  const env = taskEnv({ ...input, task, paths: { alloc: "", local: "", secrets: "" } });
+  for (const name of ownNames) delete env[name];
+  return env;
+}
+
+const ownNames = ["NOMAD_TASK_NAME", "NOMAD_ALLOC_DIR", "NOMAD_TASK_DIR", "NOMAD_SECRETS_DIR", "NOMAD_CPU_CORES"];
 
 const regionOf = ({ alloc }: TaskEnvInput): string => alloc.Job.Region || defaultRegion;
 

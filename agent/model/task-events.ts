@@ -155,3 +155,16 @@ export const hookMessage = (at: UnixNano, message: string): TaskEvent =>
 
 export const allocUnhealthy = (at: UnixNano, message: string): TaskEvent =>
   event(at, "Alloc Unhealthy", message, { message }, { Message: message });
+
+/**
+ * The allocation's directory has outgrown its disk, which is told and not enforced.
+ *
+ * @param limit bytes.
+ * @param used bytes.
+ */
+export function diskExceeded(at: UnixNano, limit: number, used: number): TaskEvent {
+  const message = `Disk usage of ${toMiB(used)} MiB exceeds the ephemeral disk of ${toMiB(limit)} MiB`;
+  return event(at, "Disk Resources Exceeded", message, { message, disk_limit: String(limit) }, { Message: message, DiskLimit: limit });
+}
+
+const toMiB = (bytes: number): number => Math.ceil(bytes / (1024 * 1024));

@@ -9,6 +9,7 @@ import { noResources } from "./resources.js";
 import { type ServiceOwner, serviceReader } from "./service-intake.js";
 import { parseSignal } from "./signals.js";
 import { SECOND } from "./units.js";
+import { readVolumeMounts } from "./volume-intake.js";
 
 const maxNameBytes = 128;
 
@@ -27,7 +28,6 @@ const empty = {
   Secrets: null,
   Templates: null,
   Vault: null,
-  VolumeMounts: null,
 };
 
 const emptyIdentity = {
@@ -44,7 +44,7 @@ const emptyIdentity = {
 };
 
 const shapes = {
-  lists: ["Actions", "Affinities", "Artifacts", "Constraints", "Identities", "ScalingPolicies", "Secrets", "Templates", "VolumeMounts"],
+  lists: ["Actions", "Affinities", "Artifacts", "Constraints", "Identities", "ScalingPolicies", "Secrets", "Templates"],
   objects: ["CSIPluginConfig", "Consul", "Schedule", "Vault"],
 };
 
@@ -69,6 +69,7 @@ export function readTask(value: unknown, path: string, { restart, ...group }: Ta
     Constraints: readConstraints(from),
     Affinities: readAffinities(from),
     Services: from.list("Services", serviceReader({ ...group, task: Name })),
+    VolumeMounts: readVolumeMounts(from),
     Resources: readResources(from.raw("Resources") ?? {}, from.at("Resources")),
     RestartPolicy: from.object("RestartPolicy", (policy, at) => readRestartPolicy(policy, at, restart)) ?? restart,
     LogConfig: readLogConfig(from.raw("LogConfig") ?? {}, from.at("LogConfig")),
@@ -152,6 +153,7 @@ const known = [
   "Env",
   "Meta",
   "Services",
+  "VolumeMounts",
   "Resources",
   "RestartPolicy",
   "LogConfig",

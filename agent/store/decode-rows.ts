@@ -5,6 +5,7 @@ import type { Job } from "../model/job.js";
 import { parseJson } from "../model/json.js";
 import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
 import type { TaskState } from "../model/task-state.js";
 import { jobKey } from "./effect.js";
 import { eventOf } from "./event-body.js";
@@ -29,6 +30,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
       deployments: indexOf("deployments"),
       nodes: indexOf("nodes"),
       namespaces: indexOf("namespaces"),
+      services: indexOf("services"),
     },
     allocs: decodeAllocs(rows, jobCopies).sort(byCreation),
     jobVersions,
@@ -40,6 +42,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
     launches: new Map(rows.launches.map(({ namespace, id, launch }) => [jobKey(namespace, id), Number(launch)])),
     scalingEvents: decodeScalingEvents(rows.scalingEvents),
     schedulerConfig: rows.schedulerConfig === undefined ? undefined : decodeSchedulerConfig(rows.schedulerConfig),
+    services: rows.services.map((body) => parseJson(body) as ServiceRegistration).sort(byCreation),
     tombstones: rows.tombstones,
     handles: grouped(
       rows.taskHandles,

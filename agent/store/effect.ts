@@ -6,6 +6,7 @@ import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import type { ScalingEvents } from "../model/scaling.js";
 import type { SchedulerConfig } from "../model/scheduler-config.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
 import type { NewTaskEvent, StoredHandle, TableName } from "./state-store.js";
 
 /**
@@ -37,6 +38,8 @@ export type Effect =
   | { readonly kind: "node"; readonly node: Node }
   | { readonly kind: "scaling-events"; readonly namespace: string; readonly id: string; readonly events: ScalingEvents }
   | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }
+  | { readonly kind: "service"; readonly service: ServiceRegistration }
+  | { readonly kind: "service-delete"; readonly id: string }
   | { readonly kind: "task-handle"; readonly allocId: string; readonly task: string; readonly handle: StoredHandle | null };
 
 export interface AllocEffect {
@@ -75,6 +78,9 @@ export function tableOf(effect: Effect): TableName | undefined {
       return "deployments";
     case "node":
       return "nodes";
+    case "service":
+    case "service-delete":
+      return "services";
     default:
       return undefined;
   }

@@ -101,6 +101,12 @@ class BatchEncoder {
       case "scheduler-config":
         this.#add("putSchedulerConfig", encodeJson(effect.config));
         return;
+      case "service":
+        this.#add("putService", effect.service.ID, encodeJson(effect.service));
+        return;
+      case "service-delete":
+        this.#add("dropService", effect.id);
+        return;
       case "task-handle":
         if (effect.handle === null) this.#add("dropTaskHandle", effect.allocId, effect.task);
         else this.#add("putTaskHandle", effect.allocId, effect.task, encodeJson(effect.handle));

@@ -21,6 +21,7 @@ export function loadRows(db: Database): StateRows {
     deployments: column("SELECT body FROM deployments"),
     namespaces: column("SELECT body FROM namespaces ORDER BY name"),
     launches: all("SELECT namespace, id, launch FROM periodic_launches"),
+    services: column("SELECT body FROM services"),
     node: column("SELECT body FROM node")[0],
     scalingEvents: all("SELECT namespace, id, body FROM scaling_events"),
     schedulerConfig: column("SELECT body FROM scheduler_config")[0],

@@ -48,6 +48,7 @@ export interface StateRows {
   readonly tombstones: readonly string[];
   readonly evals: readonly EvalRow[];
   readonly deployments: readonly string[];
+  readonly services: readonly string[];
   readonly node: string | undefined;
   readonly namespaces: readonly string[];
   readonly launches: readonly { readonly namespace: string; readonly id: string; readonly launch: bigint }[];

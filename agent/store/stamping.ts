@@ -1,6 +1,8 @@
 import { AllocdError } from "../errors.js";
 import type { Allocation, AllocDeploymentStatus } from "../model/allocation.js";
+import { sameJson } from "../model/same-json.js";
 import type { ScalingEvents } from "../model/scaling.js";
+import type { NewRegistration } from "../model/service-registration.js";
 import type { UnixNano } from "../model/units.js";
 import type { Effect } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
@@ -51,6 +53,10 @@ export function effectsOf(change: Change, tables: Tables, stamp: Stamp, limits: 
       const CreateIndex = tables.schedulerConfig?.CreateIndex ?? stamp.index;
       return [{ kind: "scheduler-config", config: { ...change.config, CreateIndex, ModifyIndex: stamp.index } }];
     }
+    case "service":
+      return serviceEffects(change.service, tables, stamp);
+    case "service-delete":
+      return tables.services.get(change.id) ? [change] : [];
     case "alloc-create": {
       const alloc: Allocation = {
         ...change.alloc,
@@ -159,10 +165,22 @@ const stampedEvents = (events: ScalingEvents, { index }: Stamp): ScalingEvents =
 const stampedHealth = (status: AllocDeploymentStatus | null, { index }: Stamp): AllocDeploymentStatus | null =>
   status?.ModifyIndex === 0 ? { ...status, ModifyIndex: index } : status;
 
+/** What is registered already wakes nobody: an agent that takes up its tasks registers all of them again. */
+function serviceEffects(service: NewRegistration, tables: Tables, { index }: Stamp): readonly Effect[] {
+  if (!tables.allocs.get(service.AllocID)) return [];
+  const before = tables.services.get(service.ID);
+  if (before) {
+    const { CreateIndex, ModifyIndex, ...known } = before;
+    if (sameJson(known, service)) return [];
+  }
+  return [{ kind: "service", service: { ...service, CreateIndex: before?.CreateIndex ?? index, ModifyIndex: index } }];
+}
+
 function deleteEffects(id: string, tables: Tables, limits: StoreLimits): readonly Effect[] {
   const alloc = tables.allocs.get(id);
   if (!alloc) return [];
   const effects: Effect[] = [
+    ...tables.services.listOf("alloc", id).map((service): Effect => ({ kind: "service-delete", id: service.ID })),
     { kind: "alloc-delete", alloc },
     { kind: "tombstone", id },
   ];

@@ -6,6 +6,7 @@ import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import type { ScalingEvents } from "../model/scaling.js";
 import type { SchedulerConfig } from "../model/scheduler-config.js";
+import type { NewRegistration, ServiceRegistration } from "../model/service-registration.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
 
 /**
@@ -30,7 +31,7 @@ export interface StateStore extends StateReader {
   close(): Promise<void>;
 }
 
-export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces";
+export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces" | "services";
 
 /** What the scheduler and the API read. Every object is an immutable snapshot. */
 export interface StateReader {
@@ -69,6 +70,11 @@ export interface StateReader {
   scalingEvents(namespace: string, jobId: string): ScalingEvents | undefined;
   /** Undefined when nobody has changed the default. */
   schedulerConfig(): SchedulerConfig | undefined;
+  /** All registrations in (CreateIndex, ID) order. */
+  services(): readonly ServiceRegistration[];
+  service(id: string): ServiceRegistration | undefined;
+  servicesNamed(name: string): readonly ServiceRegistration[];
+  servicesOfAlloc(allocId: string): readonly ServiceRegistration[];
 
   /** What a task runner kept to find its task again. */
   taskHandle(allocId: string, task: string): StoredHandle | undefined;
@@ -118,6 +124,9 @@ export type Change =
   /** Of a job that is there; they go with it. */
   | { readonly kind: "scaling-events"; readonly namespace: string; readonly id: string; readonly events: ScalingEvents }
   | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }
+  /** An instance of a service, new or with other members. Those of an allocation go with it. */
+  | { readonly kind: "service"; readonly service: NewRegistration }
+  | { readonly kind: "service-delete"; readonly id: string }
   /** A new allocation. ClientStatus starts as `pending`. */
   | { readonly kind: "alloc-create"; readonly alloc: DesiredAllocation }
   /** Changes desired members of a known one. */

@@ -41,6 +41,8 @@ export const statements = {
   putScalingEvents: `INSERT INTO scaling_events (namespace, id, body) VALUES (?, ?, ?)
     ON CONFLICT (namespace, id) DO UPDATE SET body = excluded.body`,
   putSchedulerConfig: "INSERT INTO scheduler_config (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
+  putService: "INSERT INTO services (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+  dropService: "DELETE FROM services WHERE id = ?",
   putNode: "INSERT INTO node (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
 } as const;
 

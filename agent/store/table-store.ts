@@ -8,6 +8,7 @@ import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import type { ScalingEvents } from "../model/scaling.js";
 import type { SchedulerConfig } from "../model/scheduler-config.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
 import { CommitQueue, type CommitQueueDeps } from "./commit-queue.js";
 import { type Effect, jobKey, tableOf, watchKeyOf } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
@@ -147,6 +148,22 @@ export abstract class TableStore implements StateStore {
 
   schedulerConfig(): SchedulerConfig | undefined {
     return this.#tables.schedulerConfig;
+  }
+
+  services(): readonly ServiceRegistration[] {
+    return this.#tables.services.list();
+  }
+
+  service(id: string): ServiceRegistration | undefined {
+    return this.#tables.services.get(id);
+  }
+
+  servicesNamed(name: string): readonly ServiceRegistration[] {
+    return this.#tables.services.listOf("name", name);
+  }
+
+  servicesOfAlloc(allocId: string): readonly ServiceRegistration[] {
+    return this.#tables.services.listOf("alloc", allocId);
   }
 
   taskHandle(allocId: string, task: string): StoredHandle | undefined {

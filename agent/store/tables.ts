@@ -6,6 +6,7 @@ import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import type { ScalingEvents } from "../model/scaling.js";
 import type { SchedulerConfig } from "../model/scheduler-config.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
 import { type Effect, jobKey, tableOf } from "./effect.js";
 import { GroupedMap } from "./ordered-map.js";
 import type { StoredHandle, TableName } from "./state-store.js";
@@ -28,6 +29,7 @@ export interface TablesSnapshot {
   /** By job key. */
   readonly scalingEvents: ReadonlyMap<string, ScalingEvents>;
   readonly schedulerConfig: SchedulerConfig | undefined;
+  readonly services: readonly ServiceRegistration[];
   /** Oldest first. */
   readonly tombstones: readonly string[];
   /** By allocation, then by task. */
@@ -46,6 +48,7 @@ export const emptySnapshot = (): TablesSnapshot => ({
     deployments: FIRST_INDEX,
     nodes: FIRST_INDEX,
     namespaces: FIRST_INDEX,
+    services: FIRST_INDEX,
   },
   allocs: [],
   jobVersions: new Map(),
@@ -57,6 +60,7 @@ export const emptySnapshot = (): TablesSnapshot => ({
   launches: new Map(),
   scalingEvents: new Map(),
   schedulerConfig: undefined,
+  services: [],
   tombstones: [],
   handles: new Map(),
 });
@@ -78,6 +82,10 @@ export class Tables {
   readonly deployments = new GroupedMap<Deployment, "job">((d) => d.ID, { job: ofJob });
   readonly namespaces: Map<string, Namespace>;
   readonly launches: Map<string, number>;
+  readonly services = new GroupedMap<ServiceRegistration, "name" | "alloc">((s) => s.ID, {
+    name: (s) => s.ServiceName,
+    alloc: (s) => s.AllocID,
+  });
   readonly #jobVersions: Map<string, readonly Job[]>;
   readonly #tombstones: Set<string>;
   readonly #handles = new Map<string, Map<string, StoredHandle>>();
@@ -93,6 +101,7 @@ export class Tables {
     for (const job of from.jobs) this.jobs.set(job);
     for (const evaluation of from.evals) this.#putEval(evaluation);
     for (const deployment of from.deployments) this.deployments.set(deployment);
+    for (const service of from.services) this.services.set(service);
     for (const [allocId, tasks] of from.handles) this.#handles.set(allocId, new Map(tasks));
     this.#jobVersions = new Map(from.jobVersions);
     this.#tombstones = new Set(from.tombstones);
@@ -157,6 +166,7 @@ export class Tables {
       launches: new Map(this.launches),
       scalingEvents: new Map(this.#scalingEvents),
       schedulerConfig: this.#schedulerConfig,
+      services: this.services.list(),
       tombstones: [...this.#tombstones],
       handles: new Map([...this.#handles].map(([allocId, tasks]) => [allocId, new Map(tasks)])),
     };
@@ -227,6 +237,12 @@ export class Tables {
         return;
       case "scheduler-config":
         this.#schedulerConfig = effect.config;
+        return;
+      case "service":
+        this.services.set(effect.service);
+        return;
+      case "service-delete":
+        this.services.delete(effect.id);
         return;
       case "task-handle":
         this.#putHandle(effect.allocId, effect.task, effect.handle);

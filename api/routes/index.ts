@@ -10,6 +10,7 @@ import { deploymentCommandRoutes } from "./deployment-commands.js";
 import { deploymentsRoutes } from "./deployments.js";
 import { evaluationsRoutes } from "./evaluations.js";
 import { eventsRoutes } from "./events.js";
+import { gcRoutes } from "./gc.js";
 import { jobRoutes } from "./job.js";
 import { jobLaunchesRoutes } from "./job-launches.js";
 import { jobSchedulingRoutes } from "./job-scheduling.js";
@@ -21,12 +22,25 @@ import { nodeCommandRoutes } from "./node-commands.js";
 import { nodesRoutes } from "./nodes.js";
 import { operatorRoutes } from "./operator.js";
 import { searchRoutes } from "./search.js";
+import { servicesRoutes } from "./services.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
 
 type RouteDeps = Pick<
   ApiDeps,
-  "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "scheduling" | "deployments" | "nodes" | "agent" | "stats"
+  | "store"
+  | "jobs"
+  | "namespaces"
+  | "specs"
+  | "events"
+  | "allocs"
+  | "scheduling"
+  | "deployments"
+  | "nodes"
+  | "services"
+  | "gc"
+  | "agent"
+  | "stats"
 > & {
   readonly options: ApiOptions;
 };
@@ -54,6 +68,8 @@ export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...eventsRoutes(deps),
   ...systemRoutes(deps),
   ...statsRoutes(deps),
+  ...servicesRoutes(deps),
+  ...gcRoutes(deps),
   ...nothingBelow("/v1/allocation/*rest", "/v1/client/allocation/*rest"),
 ];
 

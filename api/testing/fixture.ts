@@ -58,6 +58,18 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Fixtur
     scheduling: notedScheduling(calls),
     deployments: notedDeployments(calls),
     nodes: notedNodes(calls),
+    gc: {
+      collect: async (id) => {
+        calls.push(["collect", id]);
+      },
+      collectAll: () => calls.push(["collectAll"]),
+    },
+    services: {
+      delete: async (id) => {
+        calls.push(["deleteService", id]);
+        return 11;
+      },
+    },
     agent: { version: "1.2.3", dataDir: "/var/lib/allocd" },
     stats: {
       ofAllocation: async (allocId, task) => new AllocStats({ runs: () => new Map(), coreMhz: () => 1_000, clock }).of(allocId, task),
@@ -151,5 +163,6 @@ function notedAllocs(calls: unknown[][]): AllocCommands {
       calls.push(["signal", ...args]);
       if (args[1] === "SIGNOPE") throw new AllocdError("invalid", 'Signal: got "SIGNOPE", want the name of a signal');
     },
+    checks: (id) => ({ c1: { ID: "c1", Check: "alive", Alloc: id } }),
   };
 }

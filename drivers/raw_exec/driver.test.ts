@@ -44,6 +44,7 @@ function spec(task: string, script: string, change: Partial<TaskSpec> = {}): Tas
     user: "",
     env: { PATH: "/usr/bin:/bin" },
     dirs,
+    mounts: [],
     logs: { MaxFiles: 1, MaxFileSizeMB: 1, Disabled: false } as LogConfig,
     resources: { cpuShares: 10, memoryMB: 50, memoryMaxMB: 0, cores: [] },
     network: { mode: "host", ports: [], taskPorts: null },

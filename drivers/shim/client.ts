@@ -16,6 +16,7 @@ import {
   type ShimHello,
   type ShimList,
   type ShimProgram,
+  type TmpfsMount,
   unackedLimitBytes,
 } from "./protocol.js";
 
@@ -136,6 +137,19 @@ export class ShimClient {
   async releaseRun(runId: string): Promise<void> {
     await this.#insist({ op: "run.release", runId });
     this.#runs.delete(runId);
+  }
+
+  /** Whether the shim that is connected can mount. */
+  get canMount(): boolean {
+    return this.#hello?.mounts === true;
+  }
+
+  async mountTmpfs(mount: TmpfsMount): Promise<void> {
+    await this.#insist({ op: "mount.tmpfs", mount });
+  }
+
+  async unmountBelow(below: string): Promise<void> {
+    await this.#insist({ op: "mount.remove", below });
   }
 
   /** The handler is called until `exited`, which is last. */

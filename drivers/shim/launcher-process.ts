@@ -113,6 +113,14 @@ export class LauncherProcess {
     return new Promise((resolve) => this.#running.set(id, resolve));
   }
 
+  /** @returns the errno; 0 when it is done. @throws when it can not be tried. */
+  async mount(id: string, words: readonly string[]): Promise<number> {
+    this.#request(words);
+    const { exitCode, reason } = await this.awaitSession(id);
+    if (reason !== "") throw new Error(reason);
+    return exitCode;
+  }
+
   /** It ends when its requests do; what it has started goes on. */
   close(): void {
     this.#requests.end();
@@ -180,6 +188,8 @@ export class LauncherProcess {
     if (this.#runs.delete(id)) this.#onRun(id, reason);
     this.#starting.get(id)?.reject(new Error(reason));
     this.#starting.delete(id);
+    this.#running.get(id)?.({ exitCode: -1, signal: 0, reason });
+    this.#running.delete(id);
   }
 
   #lost(): void {

@@ -71,6 +71,15 @@ export class Launcher {
     return exit;
   }
 
+  /**
+   * Mounts a tmpfs, or with empty options takes away what is mounted.
+   *
+   * @returns the errno; 0 when it is done. @throws when it can not be tried.
+   */
+  async mount(id: string, path: string, options: string): Promise<number> {
+    return this.#process().mount(id, ["mount", id, path, options]);
+  }
+
   close(): void {
     this.#closed = true;
     for (const process of [this.#current, ...this.#earlier]) process.close();

@@ -35,6 +35,10 @@ export type Request =
   | { readonly op: "session.attach"; readonly sessionId: string }
   /** Starts a successor and hands everything over to it. */
   | { readonly op: "upgrade"; readonly program: ShimProgram }
+  /** Idempotent. Only where `hello` says that there are mounts. */
+  | { readonly op: "mount.tmpfs"; readonly mount: TmpfsMount }
+  /** Takes away all that is mounted below a directory, or on it. */
+  | { readonly op: "mount.remove"; readonly below: string }
   /** HUP, then TERM, then KILL of the session's tree. */
   | { readonly op: "session.end"; readonly sessionId: string; readonly reason: string };
 
@@ -71,6 +75,16 @@ export interface RunSpec {
   /** Null: output is thrown away. */
   readonly logs: RunLogs | null;
   readonly cgroup: RunCgroup;
+}
+
+export interface TmpfsMount {
+  /** An absolute path, whose last part is no link. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Whose it is. */
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
 }
 
 export interface RunUser {
@@ -160,6 +174,8 @@ export interface ShimHello {
   readonly bootId: string;
   /** How limits are applied on this host: "v1", "v2" or why there are none. */
   readonly cgroups: string;
+  /** Whether it can mount. Absent: a shim of an earlier version, which can not. */
+  readonly mounts?: boolean;
 }
 
 /** A request that the shim refused. */

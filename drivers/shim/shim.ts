@@ -5,6 +5,7 @@ import { ExecSession, type SessionDeps, type SessionListener } from "./exec-sess
 import { FifoPool } from "./fifo-pool.js";
 import { type Handover, type SessionHandover, startSuccessor } from "./handover.js";
 import { Launcher } from "./launcher.js";
+import { Mounts } from "./mounts.js";
 import { OutputPump } from "./output-pump.js";
 import { readBootId } from "./proc.js";
 import { shimBuiltAt } from "./program.js";
@@ -44,6 +45,7 @@ export class Shim {
   readonly #deps: TaskRunDeps;
   readonly #runs = new Map<string, TaskRun>();
   readonly #sessions = new Map<string, { readonly session: ExecSession; peer: Peer | null; readonly runId: string }>();
+  readonly #mounts: Mounts;
   readonly #peers = new Set<Peer>();
   readonly #bootId = readBootId();
   readonly #notices: OutputPump;
@@ -71,6 +73,7 @@ export class Shim {
       if (failure === null) this.#runs.get(runId)?.guardGone();
       else this.#runs.get(runId)?.failed(failure);
     };
+    this.#mounts = new Mounts(launcher);
     this.#deps = { hierarchy: findHierarchy(), fifos: new FifoPool(`${dir}/fifos`), launcher, noticePath, log };
     // Open both ways: a FIFO whose last writer goes would be at its end.
     this.#notices = new OutputPump(openSync(noticePath, constants.O_RDWR | constants.O_NONBLOCK), "fifo", (bytes) => this.#onNotice(bytes));
@@ -109,6 +112,12 @@ export class Shim {
         return {};
       case "session.attach":
         return this.#attach(request.sessionId, peer);
+      case "mount.tmpfs":
+        await this.#mounts.addTmpfs(request.mount);
+        return {};
+      case "mount.remove":
+        await this.#mounts.removeBelow(request.below);
+        return {};
       case "session.end":
         await this.#sessions.get(request.sessionId)?.session.end(request.reason);
         return {};
@@ -202,6 +211,7 @@ export class Shim {
       builtAt: shimBuiltAt,
       bootId: this.#bootId,
       cgroups: this.#deps.hierarchy.description,
+      mounts: process.getuid?.() === 0,
     };
   }
 

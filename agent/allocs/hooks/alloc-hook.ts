@@ -1,6 +1,8 @@
 import type { Driver } from "../../../drivers/driver.js";
+import type { Logger } from "../../log.js";
 import type { Allocation, AllocNetworkStatus } from "../../model/allocation.js";
 import type { TaskGroup } from "../../model/job.js";
+import type { AllocServices } from "../../services/alloc-services.js";
 import type { ReadyDirs } from "../ready-dirs.js";
 
 /** What a hook of an allocation has to work with. */
@@ -15,6 +17,8 @@ export interface AllocHookContext {
   readonly isUnderWay: boolean;
   /** Resolves when nothing of another allocation of this host runs any more; at once for one that is not known. */
   ended(allocId: string): Promise<void>;
+  readonly services: AllocServices;
+  readonly log: Logger;
   /** Aborted when the allocation is stopped, or the agent ends: waiting makes no sense any more. */
   readonly signal: AbortSignal;
   /** The allocation has a network of its own. */

@@ -1,21 +1,24 @@
 import type { Driver, TaskDirs } from "../../../drivers/driver.js";
 import type { Logger } from "../../log.js";
 import type { Allocation } from "../../model/allocation.js";
-import type { Task } from "../../model/job.js";
+import type { Task, TaskGroup } from "../../model/job.js";
 import type { Node } from "../../model/node.js";
 import type { Env } from "../../model/task-env.js";
 import type { TaskEvent } from "../../model/task-state.js";
 import type { UnixNano } from "../../model/units.js";
+import type { AllocMounts } from "../alloc-mounts.js";
 import type { ReadyDirs } from "../ready-dirs.js";
 
 /** What a hook of a task has to work with. */
 export interface TaskHookContext {
   readonly alloc: Allocation;
+  readonly group: TaskGroup;
   readonly task: Task;
   readonly node: Node;
   readonly driver: Driver;
   readonly dirs: TaskDirs;
   readonly readyDirs: ReadyDirs;
+  readonly mounts: AllocMounts;
   /** The variables that the task will get. Hooks may add to them; later hooks see it. */
   readonly env: Env;
   /** Whether the hook has succeeded for an earlier run of the task. */

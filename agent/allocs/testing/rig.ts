@@ -28,13 +28,14 @@ export class Rig {
   /** Called where the disk would be written. */
   beforeWrite: () => Promise<void> = async () => {};
   readonly store = new MemoryStore({ clock: this.clock, log: pino({ level: "silent" }) }, () => this.beforeWrite());
+  node = aNode;
   supervisor = this.#supervisor();
 
   #supervisor(): AllocSupervisor {
     return new AllocSupervisor({
       store: this.store,
       drivers: new Map<string, Driver>([["fake", this.driver]]),
-      node: () => aNode,
+      node: () => this.node,
       clock: this.clock,
       log: pino({ level: "silent" }),
       dataDir: this.dataDir,

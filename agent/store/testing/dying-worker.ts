@@ -15,6 +15,7 @@ const opened: Opened = {
     tombstones: [],
     evals: [],
     deployments: [],
+    services: [],
     node: undefined,
     namespaces: [],
     launches: [],

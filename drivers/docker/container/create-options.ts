@@ -4,7 +4,7 @@ import type { DockerTaskConfig } from "../config/task-config.js";
 import type { DockerHost, DockerOptions } from "../options.js";
 import { capabilities } from "./capabilities.js";
 import { limits } from "./limits.js";
-import { binds, engineMounts } from "./mounts.js";
+import { binds, engineMounts, hostMounts } from "./mounts.js";
 import { containerLabels, containerName } from "./names.js";
 import { networking } from "./networking.js";
 import { checkAllowed } from "./policy.js";
@@ -54,7 +54,7 @@ function build(spec: TaskSpec, config: DockerTaskConfig, options: DockerOptions,
       ...hostNetwork,
       ...limits(spec.resources, config, host, options),
       Binds: [...binds(spec.dirs, config, options.volumes)],
-      Mounts: engineMounts(spec.dirs, config.mounts, options.volumes) as unknown as Docker.MountConfig,
+      Mounts: [...engineMounts(spec.dirs, config.mounts, options.volumes), ...hostMounts(spec.mounts)] as unknown as Docker.MountConfig,
       ...(config.volumeDriver === "" ? {} : { VolumeDriver: config.volumeDriver }),
       Devices: config.devices.map(({ hostPath, containerPath, permissions }) => ({
         PathOnHost: hostPath,

@@ -1,4 +1,4 @@
-import { TaskConfigError, type TaskDirs } from "../../driver.js";
+import { TaskConfigError, type TaskDirs, type TaskMount } from "../../driver.js";
 import type { Mount } from "../config/resources-config.js";
 import type { DockerTaskConfig } from "../config/task-config.js";
 import type { DockerOptions } from "../options.js";
@@ -71,3 +71,15 @@ const volumeOptions = ({ noCopy, labels, driver, driverOptions }: NonNullable<Mo
   Labels: Object.fromEntries(labels),
   ...(driver === "" ? {} : { DriverConfig: { Name: driver, Options: Object.fromEntries(driverOptions) } }),
 });
+
+const propagations = { private: "rprivate", "host-to-task": "rslave", bidirectional: "rshared" } as const;
+
+/** Volumes of the host that the group asks for, where the operator's configuration says they are. */
+export const hostMounts = (mounts: readonly TaskMount[]): readonly object[] =>
+  mounts.map(({ source, target, readOnly, propagation }) => ({
+    Type: "bind",
+    Source: source,
+    Target: target,
+    ReadOnly: readOnly,
+    BindOptions: { Propagation: propagations[propagation] },
+  }));

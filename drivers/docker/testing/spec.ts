@@ -17,6 +17,7 @@ export const taskSpec = (change: Partial<TaskSpec> = {}): TaskSpec => ({
     local: "/a/t/local",
     secrets: "/a/t/secrets",
   },
+  mounts: [],
   logs: { MaxFiles: 2, MaxFileSizeMB: 1, Disabled: false },
   resources: { cpuShares: 100, memoryMB: 64, memoryMaxMB: 0, cores: [] },
   network: { mode: "host", ports: [], taskPorts: null },
