@@ -8,6 +8,7 @@ import type { Logger } from "../agent/log.js";
 import type { Job } from "../agent/model/job.js";
 import type { Namespace } from "../agent/model/namespace.js";
 import type { StateReader } from "../agent/store/state-store.js";
+import type { Variables } from "../agent/vars/variables.js";
 import type { ApiOptions } from "./options.js";
 import type { StatsDeps } from "./routes/stats.js";
 
@@ -21,6 +22,7 @@ export interface ApiDeps {
   readonly allocs: AllocCommands;
   readonly agent: AgentInfo;
   readonly stats: StatsDeps["stats"];
+  readonly variables: VariableCommands;
   readonly clock: Clock;
   readonly log: Logger;
   /** Requests that come before wait for it: the agent listens before it has taken up what an earlier one left. */
@@ -118,6 +120,9 @@ export interface AllocCommands {
   restart(allocId: string, options: { readonly taskName?: string; readonly allTasks?: boolean }): Promise<void>;
   signal(allocId: string, signal: string, task?: string): Promise<void>;
 }
+
+/** Variables. Writes reject with AllocdError or InvalidField when the caller is mistaken. */
+export type VariableCommands = Pick<Variables, "read" | "list" | "write" | "delete">;
 
 export interface UpgradeHandler {
   /** The request has passed the guard. Whoever takes it owns the socket. */

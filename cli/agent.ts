@@ -20,6 +20,8 @@ import { listeningPorts } from "../agent/node/listening-ports.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
 import { StoreOpenError } from "../agent/store/errors.js";
 import { SqliteStore } from "../agent/store/sqlite-store.js";
+import { Keyring, KeyringError } from "../agent/vars/keyring.js";
+import { Variables } from "../agent/vars/variables.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
 import { createFsRouter } from "../api/fs/router.js";
 import { createApi } from "../api/server.js";
@@ -87,6 +89,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   const dataDir = config.data_dir;
   const store = await openStore(config, clock, log, onFatal);
   undo.add(() => store.close());
+
+  const variables = new Variables({ store, keyring: openKeyring(dataDir), options: { maxVariables: config.variables.max_count } });
 
   const shim = new ShimClient({
     path: join(config.runtime_dir, "shim.sock"),
@@ -175,6 +179,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
       ofAllocation: (id, task) => allocStats.of(id, task),
       ofHost: () => hostStats.read(),
     },
+    variables,
     clock,
     log,
     ready: readiness,
@@ -222,6 +227,15 @@ async function openStore(config: Config, clock: SystemClock, log: Logger, onFata
   } catch (error) {
     if (error instanceof StoreOpenError || isFileError(error))
       throw new ConfigError(`data_dir: ${(error as Error).message}`, { cause: error });
+    throw error;
+  }
+}
+
+function openKeyring(dataDir: string): Keyring {
+  try {
+    return Keyring.open(dataDir);
+  } catch (error) {
+    if (error instanceof KeyringError) throw new ConfigError(`data_dir: ${error.message}`, { cause: error });
     throw error;
   }
 }

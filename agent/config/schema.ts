@@ -89,6 +89,9 @@ export const configSchema = z.strictObject(
         denied_host_gids: idRanges("Groups that no task may run as: ids and ranges, such as 0,1000-1999."),
       }),
     }),
+    variables: group("Variables, which templates read.", {
+      max_count: whole({ min: 0, max: 1_000_000 }, 10_000, "Variables of the whole host; each holds at most 64 KiB."),
+    }),
     retention: group("How much of the past is kept.", {
       terminal_allocations: whole({ min: 0, max: 10_000_000 }, 2000, "Ended allocations; the oldest are removed with their directories."),
       dead_jobs: whole({ min: 0, max: 1_000_000 }, 2000, "Jobs that are over and of which no allocation is left."),

@@ -6,11 +6,12 @@ import { parseJson } from "../model/json.js";
 import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import type { TaskState } from "../model/task-state.js";
+import type { SealedVariable } from "../model/variable.js";
 import { jobKey } from "./effect.js";
 import { eventOf } from "./event-body.js";
 import type { JobCopies } from "./job-copies.js";
 import { byCreation } from "./ordered-map.js";
-import type { EvalRow, EventRow, StateRows, TaskStateRow } from "./protocol.js";
+import type { EvalRow, EventRow, StateRows, TaskStateRow, VariableRow } from "./protocol.js";
 import type { HistoryRow, StoredHandle, TableName } from "./state-store.js";
 import { FIRST_INDEX, type TablesSnapshot } from "./tables.js";
 
@@ -28,6 +29,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
       deployments: indexOf("deployments"),
       nodes: indexOf("nodes"),
       namespaces: indexOf("namespaces"),
+      vars: indexOf("vars"),
     },
     allocs: decodeAllocs(rows, jobCopies).sort(byCreation),
     jobVersions,
@@ -37,6 +39,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
     node: rows.node === undefined ? undefined : decodeNode(rows.node),
     namespaces: decodeNamespaces(rows.namespaces),
     launches: new Map(rows.launches.map(({ namespace, id, launch }) => [jobKey(namespace, id), Number(launch)])),
+    variables: rows.variables.map(decodeVariable),
     tombstones: rows.tombstones,
     handles: grouped(
       rows.taskHandles,
@@ -149,6 +152,11 @@ function decodeNamespaces(bodies: readonly string[]): readonly Namespace[] {
   const stored = bodies.map((body) => parseJson(body) as Namespace);
   return stored.some(({ Name }) => Name === defaultNamespace.Name) ? stored : [defaultNamespace, ...stored];
 }
+const decodeVariable = ({ create_time, modify_time, body }: VariableRow): SealedVariable => ({
+  ...(parseJson(body) as Omit<SealedVariable, "CreateTime" | "ModifyTime">),
+  CreateTime: create_time,
+  ModifyTime: modify_time,
+});
 
 function decodeNode(body: string): Node {
   const node = parseJson(body) as Node;

@@ -4,6 +4,8 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { SealedVariable } from "../model/variable.js";
+import { variableKey } from "../model/variable.js";
 import type { NewTaskEvent, StoredHandle, TableName } from "./state-store.js";
 
 /**
@@ -33,6 +35,8 @@ export type Effect =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "variable"; readonly variable: SealedVariable }
+  | { readonly kind: "variable-delete"; readonly namespace: string; readonly path: string }
   | { readonly kind: "task-handle"; readonly allocId: string; readonly task: string; readonly handle: StoredHandle | null };
 
 export interface AllocEffect {
@@ -70,6 +74,9 @@ export function tableOf(effect: Effect): TableName | undefined {
       return "deployments";
     case "node":
       return "nodes";
+    case "variable":
+    case "variable-delete":
+      return "vars";
     default:
       return undefined;
   }
@@ -98,6 +105,10 @@ export function watchKeyOf(effect: Effect): string | undefined {
       return `deployment:${effect.deployment.ID}`;
     case "deployment-delete":
       return `deployment:${effect.id}`;
+    case "variable":
+      return `var:${variableKey(effect.variable.Namespace, effect.variable.Path)}`;
+    case "variable-delete":
+      return `var:${variableKey(effect.namespace, effect.path)}`;
     default:
       return undefined;
   }

@@ -22,6 +22,7 @@ export function loadRows(db: Database): StateRows {
     namespaces: column("SELECT body FROM namespaces ORDER BY name"),
     launches: all("SELECT namespace, id, launch FROM periodic_launches"),
     node: column("SELECT body FROM node")[0],
+    variables: all("SELECT create_time, modify_time, body FROM variables"),
   };
 }
 

@@ -50,6 +50,13 @@ export interface StateRows {
   readonly node: string | undefined;
   readonly namespaces: readonly string[];
   readonly launches: readonly { readonly namespace: string; readonly id: string; readonly launch: bigint }[];
+  readonly variables: readonly VariableRow[];
+}
+
+export interface VariableRow {
+  readonly create_time: bigint;
+  readonly modify_time: bigint;
+  readonly body: string;
 }
 
 export interface AllocRow {

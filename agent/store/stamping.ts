@@ -44,6 +44,12 @@ export function effectsOf(change: Change, tables: Tables, stamp: Stamp, limits: 
       const CreateIndex = tables.node?.CreateIndex ?? stamp.index;
       return [{ kind: "node", node: { ...change.node, CreateIndex, ModifyIndex: stamp.index } }];
     }
+    case "variable": {
+      const before = tables.variable(change.variable.Namespace, change.variable.Path);
+      return [{ kind: "variable", variable: { ...change.variable, ...timedStamps(before, stamp) } }];
+    }
+    case "variable-delete":
+      return tables.variable(change.namespace, change.path) ? [change] : [];
     case "alloc-create": {
       const alloc: Allocation = {
         ...change.alloc,

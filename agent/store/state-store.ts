@@ -5,6 +5,7 @@ import type { Job } from "../model/job.js";
 import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
+import type { SealedVariable } from "../model/variable.js";
 
 /**
  * The host's state: read from memory, written through one ordered queue to SQLite.
@@ -28,7 +29,7 @@ export interface StateStore extends StateReader {
   close(): Promise<void>;
 }
 
-export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces";
+export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces" | "vars";
 
 /** What the scheduler and the API read. Every object is an immutable snapshot. */
 export interface StateReader {
@@ -63,6 +64,9 @@ export interface StateReader {
   deployment(id: string): Deployment | undefined;
   deploymentsOfJob(namespace: string, jobId: string): readonly Deployment[];
   node(): Node | undefined;
+  variable(namespace: string, path: string): SealedVariable | undefined;
+  /** All variables, by namespace and path. */
+  variables(): readonly SealedVariable[];
 
   /** What a task runner kept to find its task again. */
   taskHandle(allocId: string, task: string): StoredHandle | undefined;
@@ -82,7 +86,8 @@ export interface StateReader {
 export interface StateWatch {
   /**
    * Calls `wake` once, after the next visible change of any of the keys; then the subscription is over.
-   * Keys: a table name, or `alloc:<id>`, `job:<namespace>/<id>`, `eval:<id>`, `deployment:<id>`, `namespace:<name>`.
+   * Keys: a table name, or `alloc:<id>`, `job:<namespace>/<id>`, `eval:<id>`, `deployment:<id>`, `namespace:<name>`,
+   * `var:<namespace>@<path>`.
    *
    * @returns a function that ends the subscription.
    */
@@ -109,6 +114,9 @@ export type Change =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  /** A variable, new or with other items. */
+  | { readonly kind: "variable"; readonly variable: Omit<SealedVariable, "CreateIndex" | "ModifyIndex" | "CreateTime" | "ModifyTime"> }
+  | { readonly kind: "variable-delete"; readonly namespace: string; readonly path: string }
   /** A new allocation. ClientStatus starts as `pending`. */
   | { readonly kind: "alloc-create"; readonly alloc: DesiredAllocation }
   /** Changes desired members of a known one. */

@@ -6,6 +6,7 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { SealedVariable } from "../model/variable.js";
 import { CommitQueue, type CommitQueueDeps } from "./commit-queue.js";
 import { type Effect, jobKey, tableOf, watchKeyOf } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
@@ -137,6 +138,14 @@ export abstract class TableStore implements StateStore {
 
   node(): Node | undefined {
     return this.#tables.node;
+  }
+
+  variable(namespace: string, path: string): SealedVariable | undefined {
+    return this.#tables.variable(namespace, path);
+  }
+
+  variables(): readonly SealedVariable[] {
+    return this.#tables.variables();
   }
 
   taskHandle(allocId: string, task: string): StoredHandle | undefined {

@@ -4,6 +4,7 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import { type SealedVariable, variableKey } from "../model/variable.js";
 import { type Effect, jobKey, tableOf } from "./effect.js";
 import { GroupedMap } from "./ordered-map.js";
 import type { StoredHandle, TableName } from "./state-store.js";
@@ -23,6 +24,7 @@ export interface TablesSnapshot {
   readonly namespaces: readonly Namespace[];
   /** By job key, in Unix seconds. */
   readonly launches: ReadonlyMap<string, number>;
+  readonly variables: readonly SealedVariable[];
   /** Oldest first. */
   readonly tombstones: readonly string[];
   /** By allocation, then by task. */
@@ -41,6 +43,7 @@ export const emptySnapshot = (): TablesSnapshot => ({
     deployments: FIRST_INDEX,
     nodes: FIRST_INDEX,
     namespaces: FIRST_INDEX,
+    vars: FIRST_INDEX,
   },
   allocs: [],
   jobVersions: new Map(),
@@ -50,6 +53,7 @@ export const emptySnapshot = (): TablesSnapshot => ({
   node: undefined,
   namespaces: [defaultNamespace],
   launches: new Map(),
+  variables: [],
   tombstones: [],
   handles: new Map(),
 });
@@ -73,6 +77,7 @@ export class Tables {
   readonly launches: Map<string, number>;
   readonly #jobVersions: Map<string, readonly Job[]>;
   readonly #tombstones: Set<string>;
+  readonly #variables: Map<string, SealedVariable>;
   readonly #handles = new Map<string, Map<string, StoredHandle>>();
   #node: Node | undefined;
   #completedEvals = 0;
@@ -90,6 +95,7 @@ export class Tables {
     this.namespaces = new Map(from.namespaces.map((namespace) => [namespace.Name, namespace]));
     this.launches = new Map(from.launches);
     this.#node = from.node;
+    this.#variables = new Map(from.variables.map((variable) => [variableKey(variable.Namespace, variable.Path), variable]));
   }
 
   get index(): number {
@@ -120,6 +126,14 @@ export class Tables {
     return [...this.namespaces.values()].sort((a, b) => (a.Name < b.Name ? -1 : 1));
   }
 
+  variable(namespace: string, path: string): SealedVariable | undefined {
+    return this.#variables.get(variableKey(namespace, path));
+  }
+
+  variables(): readonly SealedVariable[] {
+    return [...this.#variables].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, variable]) => variable);
+  }
+
   handle(allocId: string, task: string): StoredHandle | undefined {
     return this.#handles.get(allocId)?.get(task);
   }
@@ -136,6 +150,7 @@ export class Tables {
       node: this.#node,
       namespaces: this.namespacesByName(),
       launches: new Map(this.launches),
+      variables: this.variables(),
       tombstones: [...this.#tombstones],
       handles: new Map([...this.#handles].map(([allocId, tasks]) => [allocId, new Map(tasks)])),
     };
@@ -199,6 +214,12 @@ export class Tables {
         return;
       case "node":
         this.#node = effect.node;
+        return;
+      case "variable":
+        this.#variables.set(variableKey(effect.variable.Namespace, effect.variable.Path), effect.variable);
+        return;
+      case "variable-delete":
+        this.#variables.delete(variableKey(effect.namespace, effect.path));
         return;
       case "task-handle":
         this.#putHandle(effect.allocId, effect.task, effect.handle);

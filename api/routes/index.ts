@@ -19,8 +19,9 @@ import { nodesRoutes } from "./nodes.js";
 import { searchRoutes } from "./search.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
+import { variablesRoutes } from "./variables.js";
 
-type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "agent" | "stats"> & {
+type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "namespaces" | "specs" | "events" | "allocs" | "agent" | "stats" | "variables"> & {
   readonly options: ApiOptions;
 };
 
@@ -43,6 +44,7 @@ export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...eventsRoutes(deps),
   ...systemRoutes(deps),
   ...statsRoutes(deps),
+  ...variablesRoutes(deps),
   ...nothingBelow("/v1/allocation/*rest", "/v1/client/allocation/*rest"),
 ];
 

@@ -15,6 +15,7 @@ const opened: Opened = {
     tombstones: [],
     evals: [],
     deployments: [],
+    variables: [],
     node: undefined,
     namespaces: [],
     launches: [],

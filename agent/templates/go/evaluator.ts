@@ -119,6 +119,8 @@ class Evaluator {
   #range(dot: Value, node: Control): Signal {
     const over = this.#pipe(dot, node.pipe, false);
     const { variables, assigns } = node.pipe;
+    if (typeof over === "bigint" && variables.length > 1)
+      throw this.#error(node, `can't use ${over} to iterate over more than one variable`);
     let isEmpty = true;
     for (const [key, value] of this.#elements(over, node)) {
       isEmpty = false;

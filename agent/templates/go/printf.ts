@@ -65,7 +65,8 @@ class Printer {
         if (this.#next >= this.#args.length || this.#next < 0) return this.#next < 0 ? `%!${verb}(BADINDEX)` : `%!${verb}(MISSING)`;
         const value = this.#args[this.#next++] ?? null;
         return write(value, {
-          plus: flags.includes("+"),
+          // To `%v` a plus says that structures are to name their fields.
+          plus: flags.includes("+") && (verb !== "v" || hasStruct(value)),
           minus,
           sharp: flags.includes("#"),
           blank: flags.includes(" "),
@@ -99,14 +100,14 @@ function write(value: Value, spec: Spec): string {
   if (spec.verb === "v" && spec.sharp) throw new FunctionError("printf: %#v is not supported");
   if (spec.verb === "v" && spec.plus && hasStruct(value)) throw new FunctionError(`printf: %+v of ${typeName(value)} is not supported`);
   if (value instanceof GoStruct && value.text !== null && "vsqxX".includes(spec.verb)) return write(value.text, spec);
-  if (value instanceof GoList) return `[${value.items.map((item) => write(item, spec)).join(" ")}]`;
+  if (value instanceof GoList) return `[${value.items.map((item) => writeInner(item, spec)).join(" ")}]`;
   if (value instanceof GoMap) {
     return `map[${value
       .sorted()
-      .map(([key, item]) => `${write(key, spec)}:${write(item, spec)}`)
+      .map(([key, item]) => `${write(key, spec)}:${writeInner(item, spec)}`)
       .join(" ")}]`;
   }
-  if (value instanceof GoStruct) return `{${[...value.fields.values()].map((item) => write(item, spec)).join(" ")}}`;
+  if (value instanceof GoStruct) return `{${[...value.fields.values()].map((item) => writeInner(item, spec)).join(" ")}}`;
   if (value === null && spec.verb === "v") return padText("<nil>", spec);
   if (typeof value === "string") return writeText(value, spec);
   if (typeof value === "bigint") return writeInteger(value, spec);
@@ -120,8 +121,11 @@ const hasStruct = (value: Value): boolean =>
   (value instanceof GoList && value.items.some(hasStruct)) ||
   (value instanceof GoMap && [...value.entries.values()].some(hasStruct));
 
-const wrongVerb = (value: Value, { verb }: Spec): string =>
-  value === null ? `%!${verb}(<nil>)` : `%!${verb}(${typeName(value)}=${print(value)})`;
+const wrongVerb = (value: Value, spec: Spec): string =>
+  value === null ? `%!${spec.verb}(<nil>)` : `%!${spec.verb}(${typeName(value)}=${write(value, { ...spec, verb: "v" })})`;
+
+/** An element of a list or map. */
+const writeInner = (value: Value, spec: Spec): string => (value === null ? "<nil>" : write(value, spec));
 
 /** Widths count characters, not bytes. */
 function padText(text: string, { width = 0, minus, zero }: Spec): string {
