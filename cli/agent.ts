@@ -5,6 +5,8 @@ import { pino } from "pino";
 import { AllocStats } from "../agent/allocs/alloc-stats.js";
 import { AllocSupervisor } from "../agent/allocs/alloc-supervisor.js";
 import { AllocFiles } from "../agent/allocs/fs/alloc-files.js";
+import { taskHooks } from "../agent/allocs/hooks/task-hooks.js";
+import type { TemplateHookDeps } from "../agent/allocs/hooks/template.js";
 import { SystemClock } from "../agent/clock.js";
 import { ConfigError } from "../agent/config/config-error.js";
 import { loadConfig } from "../agent/config/load.js";
@@ -20,10 +22,12 @@ import { listeningPorts } from "../agent/node/listening-ports.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
 import { StoreOpenError } from "../agent/store/errors.js";
 import { SqliteStore } from "../agent/store/sqlite-store.js";
+import { noServices } from "../agent/templates/service-catalog.js";
 import { Keyring, KeyringError } from "../agent/vars/keyring.js";
 import { Variables } from "../agent/vars/variables.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
 import { createFsRouter } from "../api/fs/router.js";
+import { defaultApiOptions } from "../api/options.js";
 import { createApi } from "../api/server.js";
 import type { Driver } from "../drivers/driver.js";
 import { RawExecDriver } from "../drivers/raw_exec/driver.js";
@@ -102,6 +106,12 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   undo.add(() => shim.close());
   const drivers: ReadonlyMap<string, Driver> = new Map([["raw_exec", rawExec(config, shim, clock)]]);
 
+  const templates: TemplateHookDeps = {
+    sources: { variables, services: noServices, watch: store.watch },
+    options: templateOptions(config),
+    random: Math.random,
+  };
+
   const nodes = new NodeRegistry({ store, drivers, clock, log, options: nodeOptions(config) });
   const node = () => nodes.node;
   const allocs = new AllocSupervisor({
@@ -116,6 +126,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
       envDenylist: config.client.env_denylist,
       hostEnv: process.env,
     },
+    taskHooks: () => taskHooks({ templates }),
   });
   const { retention } = config;
   const jobs = new JobService({
@@ -253,6 +264,15 @@ function rawExec(config: Config, shim: ShimClient, clock: SystemClock): RawExecD
     now: () => clock.now(),
   });
 }
+
+const templateOptions = ({ client: { template } }: Config): TemplateHookDeps["options"] => ({
+  disableFileSandbox: template.disable_file_sandbox,
+  functionDenylist: template.function_denylist,
+  limits: { steps: template.max_steps, bytes: template.max_bytes },
+  waitMinMs: template.wait_min,
+  waitMaxMs: template.wait_max,
+  region: defaultApiOptions.region,
+});
 
 const nodeOptions = ({ client, node, datacenter, data_dir: dataDir }: Config) => ({
   dataDir,

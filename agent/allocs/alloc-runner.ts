@@ -13,6 +13,7 @@ import { writeAllocFile } from "./alloc-dir.js";
 import { AllocReport } from "./alloc-report.js";
 import { HealthWatch } from "./health-watch.js";
 import { allocHooks } from "./hooks/alloc-hooks.js";
+import type { TaskHook } from "./hooks/task-hook.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 import { noneRunning, noRun, notToRun } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
@@ -29,6 +30,8 @@ export interface AllocRunnerDeps {
   readonly dataDir: string;
   readonly readyDirs: ReadyDirs;
   readonly options: TaskRunnerOptions;
+  /** Makes the hooks of one task. */
+  readonly taskHooks: () => readonly TaskHook[];
   /** Resolves when nothing of another allocation of this host runs any more. */
   readonly ended: (allocId: string) => Promise<void>;
 }
@@ -182,7 +185,7 @@ export class AllocRunner {
   }
 
   #taskRunner(task: Task): TaskRunner {
-    const { drivers, node, store, clock, dataDir, readyDirs, options } = this.#deps;
+    const { drivers, node, store, clock, dataDir, readyDirs, options, taskHooks } = this.#deps;
     return new TaskRunner({
       name: task.Name,
       placement: () => ({ alloc: this.#alloc, group: this.#group, task: this.#group.Tasks.find((t) => t.Name === task.Name) ?? task }),
@@ -195,6 +198,7 @@ export class AllocRunner {
       dataDir,
       readyDirs,
       options,
+      hooks: taskHooks,
       mayStart: () => this.#isSetUp && (isPoststop(task) || !this.#killing) && mayStart(this.#stage, task),
       skipDelays: this.#skipDelays.signal,
       onChange: () => this.#changed(),

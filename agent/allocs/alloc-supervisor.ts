@@ -11,6 +11,8 @@ import { SECOND } from "../model/units.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { allocRoot, makeAllocRoot, readyDirs, removeAllocDir } from "./alloc-dir.js";
 import { AllocRunner } from "./alloc-runner.js";
+import type { TaskHook } from "./hooks/task-hook.js";
+import { basicTaskHooks } from "./hooks/task-hooks.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 import { noneRunning, noRun, notToRun, taskNotRunning, unknownTask } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
@@ -27,6 +29,8 @@ export interface AllocSupervisorDeps {
   /** Absolute. */
   readonly dataDir: string;
   readonly options?: Partial<TaskRunnerOptions>;
+  /** Makes the hooks of one task; else those that need nothing. */
+  readonly taskHooks?: () => readonly TaskHook[];
 }
 
 const defaultOptions: TaskRunnerOptions = { maxKillTimeoutNs: 30 * SECOND, envDenylist: [], hostEnv: process.env, random: Math.random };
@@ -170,10 +174,10 @@ export class AllocSupervisor {
 
   #run(alloc: Allocation): AllocRunner | undefined {
     try {
-      const { store, drivers, node, clock, log, dataDir } = this.#deps;
+      const { store, drivers, node, clock, log, dataDir, taskHooks = basicTaskHooks } = this.#deps;
       const ended = (id: string): Promise<void> => this.#runners.get(id)?.done ?? Promise.resolve();
       const runner = new AllocRunner(
-        { store, drivers, node, clock, log, dataDir, readyDirs: this.#readyDirs, options: this.#options, ended },
+        { store, drivers, node, clock, log, dataDir, readyDirs: this.#readyDirs, options: this.#options, taskHooks, ended },
         alloc,
       );
       this.#runners.set(alloc.ID, runner);

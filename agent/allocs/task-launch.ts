@@ -1,4 +1,5 @@
 import { type Driver, DriverError, TaskConfigError, type TaskSpec } from "../../drivers/driver.js";
+import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import type { Allocation } from "../model/allocation.js";
 import { InterpolationError } from "../model/interpolate.js";
@@ -7,10 +8,10 @@ import type { Node } from "../model/node.js";
 import { type Env, taskEnv } from "../model/task-env.js";
 import { driverFailure, hookFailed } from "../model/task-events.js";
 import { taskDirs } from "./alloc-dir.js";
-import type { TaskHookContext } from "./hooks/task-hook.js";
-import { taskHooks } from "./hooks/task-hooks.js";
+import type { TaskHook, TaskHookContext } from "./hooks/task-hook.js";
 import { invalidConfig } from "./hooks/validate.js";
 import type { ReadyDirs } from "./ready-dirs.js";
+import type { TaskControl } from "./task-control.js";
 import { messageOf, TaskFailure } from "./task-failure.js";
 import type { TaskRecord } from "./task-record.js";
 import { driverConfig, taskSpec } from "./task-spec.js";
@@ -27,6 +28,10 @@ export interface LaunchDeps {
   readonly log: Logger;
   /** Aborted when the start is not wanted any more. */
   readonly signal: AbortSignal;
+  readonly hooks: readonly TaskHook[];
+  readonly lifetime: AbortSignal;
+  readonly control: TaskControl;
+  readonly clock: Clock;
 }
 
 /**
@@ -35,15 +40,14 @@ export interface LaunchDeps {
  * @throws TaskFailure with the event that it leaves.
  */
 export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise<{ readonly spec: TaskSpec; readonly driver: Driver }> {
-  const { alloc, task, node, driver, dataDir, readyDirs, log, signal } = deps;
+  const { alloc, task, node, driver, dataDir } = deps;
   if (!driver) throw missingDriver(task.Driver);
   const dirs = taskDirs(dataDir, alloc.ID, task.Name);
   const env = envOf(deps);
-  const emit: TaskHookContext["emit"] = (event) => record.apply({ events: [event] });
-  for (const hook of taskHooks) {
+  for (const hook of deps.hooks) {
     const isRepeat = record.handle.hooksDone.includes(hook.name);
     try {
-      await hook.prestart({ alloc, task, node, driver, dirs, readyDirs, env, isRepeat, signal, log, emit });
+      await hook.prestart(hookContext(deps, driver, env, record, isRepeat));
     } catch (error) {
       throw hookFailure(hook.name, error);
     }
@@ -51,6 +55,39 @@ export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise
   }
   const config = driverConfig(alloc, task, node, env);
   return { driver, spec: taskSpec({ alloc, task, run: record.handle.run, config, env, dirs }) };
+}
+
+/** Tells the hooks of a run that an earlier agent has started. It waits for nothing of theirs. */
+export function resumeTask(deps: LaunchDeps, record: TaskRecord): void {
+  const { driver, log } = deps;
+  if (!driver) return;
+  for (const hook of deps.hooks) {
+    if (!hook.resume) continue;
+    Promise.resolve(hook.resume(hookContext(deps, driver, envOf(deps), record, true))).catch((error: unknown) =>
+      log.warn({ err: error, hook: hook.name }, "a hook could not be taken up again"),
+    );
+  }
+}
+
+function hookContext(deps: LaunchDeps, driver: Driver, env: Env, record: TaskRecord, isRepeat: boolean): TaskHookContext {
+  const { alloc, task, node, dataDir, readyDirs, log, signal, lifetime, control, clock } = deps;
+  const dirs = taskDirs(dataDir, alloc.ID, task.Name);
+  return {
+    alloc,
+    task,
+    node,
+    driver,
+    dirs,
+    readyDirs,
+    env,
+    isRepeat,
+    signal,
+    lifetime,
+    control,
+    clock,
+    log,
+    emit: (event) => record.apply({ events: [event] }),
+  };
 }
 
 /** What a run was started with, as well as it can be told without doing anything. */

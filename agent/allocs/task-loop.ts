@@ -4,9 +4,11 @@ import * as events from "../model/task-events.js";
 import type { TaskEvent } from "../model/task-state.js";
 import type { UnixNano } from "../model/units.js";
 import type { StoredHandle } from "../store/state-store.js";
+import type { TaskHook } from "./hooks/task-hook.js";
 import { recoverRun } from "./recover-run.js";
 import { stopRun } from "./stop-run.js";
-import { type LaunchDeps, launchFailure, prepareTask, specForRecovery } from "./task-launch.js";
+import type { TaskControl } from "./task-control.js";
+import { type LaunchDeps, launchFailure, prepareTask, resumeTask, specForRecovery } from "./task-launch.js";
 import type { TaskRecord } from "./task-record.js";
 import type { TaskRequests } from "./task-requests.js";
 import type { TaskRunnerDeps } from "./task-runner-deps.js";
@@ -48,13 +50,18 @@ export class TaskLoop {
   readonly #record: TaskRecord;
   readonly #requests: TaskRequests;
   #tracker: RestartTracker;
+  readonly #control: TaskControl;
+  readonly #hooks: readonly TaskHook[];
+  #life = new AbortController();
   #run: TaskRun | null = null;
   #cleanup: Promise<void> = Promise.resolve();
 
-  constructor(deps: TaskRunnerDeps, record: TaskRecord, requests: TaskRequests) {
+  constructor(deps: TaskRunnerDeps, record: TaskRecord, requests: TaskRequests, control: TaskControl) {
     this.#deps = deps;
     this.#record = record;
     this.#requests = requests;
+    this.#control = control;
+    this.#hooks = deps.hooks();
     this.#tracker = { count: 0, intervalStart: deps.clock.monotonicMs() * nsPerMs };
   }
 
@@ -74,9 +81,21 @@ export class TaskLoop {
    * @param recovered called when it is known whether an earlier agent's run goes on.
    */
   async drive(recovered: () => void): Promise<void> {
+    this.#life = new AbortController();
+    try {
+      await this.#live(recovered);
+    } finally {
+      this.#life.abort();
+    }
+  }
+
+  async #live(recovered: () => void): Promise<void> {
     await this.#cleanup;
     let begun = await this.#takeUp();
-    if (begun && !("end" in begun)) this.#run = begun;
+    if (begun && !("end" in begun)) {
+      this.#run = begun;
+      resumeTask(this.#launchDeps(), this.#record);
+    }
     recovered();
     if (this.#record.state.State === "dead") return;
     if (begun === null) await this.#restOfDelay();
@@ -254,8 +273,9 @@ export class TaskLoop {
   }
 
   #launchDeps(): LaunchDeps {
-    const { placement, driver, node, dataDir, readyDirs, options, log } = this.#deps;
-    return { ...placement(), driver, node: node(), dataDir, readyDirs, options, log, signal: this.#requests.interruption };
+    const { placement, driver, node, dataDir, readyDirs, options, log, clock } = this.#deps;
+    const own = { signal: this.#requests.interruption, lifetime: this.#life.signal, hooks: this.#hooks, control: this.#control };
+    return { ...placement(), driver, node: node(), dataDir, readyDirs, options, log, clock, ...own };
   }
 }
 

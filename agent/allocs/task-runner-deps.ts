@@ -6,6 +6,7 @@ import type { Task, TaskGroup } from "../model/job.js";
 import type { Node } from "../model/node.js";
 import type { StateStore } from "../store/state-store.js";
 import type { AllocReport } from "./alloc-report.js";
+import type { TaskHook } from "./hooks/task-hook.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 
 export interface TaskRunnerOptions {
@@ -32,6 +33,8 @@ export interface TaskRunnerDeps {
   readonly dataDir: string;
   readonly readyDirs: ReadyDirs;
   readonly options: TaskRunnerOptions;
+  /** Makes the hooks of one task. */
+  readonly hooks: () => readonly TaskHook[];
   readonly mayStart: () => boolean;
   /** Aborted when shutdown delays are to be skipped. */
   readonly skipDelays: AbortSignal;

@@ -75,6 +75,18 @@ export const configSchema = z.strictObject(
         ],
         "Variables of the agent's own environment that tasks never get; * stands for anything.",
       ),
+      template: group("Templates of tasks.", {
+        disable_file_sandbox: flag(false, "Whether templates may read files outside of their allocation, as the agent's user."),
+        function_denylist: list([], "Functions that templates may not call; * stands for anything."),
+        max_bytes: whole({ min: 1024, max: 1 << 30 }, 10 << 20, "The most that a template makes, in bytes."),
+        max_steps: whole(
+          { min: 1000, max: 1_000_000_000 },
+          1_000_000,
+          "The most evaluations, calls and rounds of loops that rendering a template takes.",
+        ),
+        wait_min: duration({ min: "0s", max: "24h" }, "5s", "How long changes are collected before a template is rendered again."),
+        wait_max: duration({ min: "0s", max: "24h" }, "4m", "How long further changes can put that off."),
+      }),
       reserved: group("What is kept back for the host itself.", {
         cpu: whole({ min: 0, max: 1_000_000 }, 0, "MHz."),
         memory: whole({ min: 0, max: 1 << 30 }, 0, "MiB."),

@@ -1,3 +1,5 @@
+import type { Artifact } from "./artifact.js";
+import type { Template } from "./template.js";
 import type { Duration, UnixNano } from "./units.js";
 
 /*
@@ -73,6 +75,8 @@ export interface Task {
   readonly KillTimeout: Duration;
   readonly KillSignal: string;
   readonly ShutdownDelay: Duration;
+  readonly Artifacts?: readonly Artifact[] | null;
+  readonly Templates?: readonly Template[] | null;
   readonly [member: string]: unknown;
 }
 

@@ -1,3 +1,4 @@
+import { readArtifact } from "./artifact-intake.js";
 import { FieldReader } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
 import type { LogConfig, Resources, RestartPolicy, Task, TaskLifecycle } from "./job.js";
@@ -7,6 +8,7 @@ import { readRestartPolicy } from "./policy-intake.js";
 import { noResources } from "./resources.js";
 import { type ServiceOwner, serviceReader } from "./service-intake.js";
 import { parseSignal } from "./signals.js";
+import { readTemplate } from "./template-intake.js";
 import { SECOND } from "./units.js";
 
 const maxNameBytes = 128;
@@ -15,7 +17,6 @@ const maxNameBytes = 128;
 const empty = {
   Actions: null,
   Affinities: null,
-  Artifacts: null,
   CSIPluginConfig: null,
   Constraints: null,
   Consul: null,
@@ -24,7 +25,6 @@ const empty = {
   ScalingPolicies: null,
   Schedule: null,
   Secrets: null,
-  Templates: null,
   Vault: null,
   VolumeMounts: null,
 };
@@ -43,7 +43,7 @@ const emptyIdentity = {
 };
 
 const shapes = {
-  lists: ["Actions", "Affinities", "Artifacts", "Constraints", "Identities", "ScalingPolicies", "Secrets", "Templates", "VolumeMounts"],
+  lists: ["Actions", "Affinities", "Constraints", "Identities", "ScalingPolicies", "Secrets", "VolumeMounts"],
   objects: ["CSIPluginConfig", "Consul", "Schedule", "Vault"],
 };
 
@@ -75,6 +75,8 @@ export function readTask(value: unknown, path: string, { restart, ...group }: Ta
     KillTimeout: from.duration("KillTimeout", 5 * SECOND),
     KillSignal: readSignal(from),
     ShutdownDelay: from.duration("ShutdownDelay", 0),
+    Artifacts: from.list("Artifacts", readArtifact),
+    Templates: from.list("Templates", readTemplate),
   };
 }
 
@@ -158,4 +160,6 @@ const known = [
   "KillTimeout",
   "KillSignal",
   "ShutdownDelay",
+  "Artifacts",
+  "Templates",
 ];

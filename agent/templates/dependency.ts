@@ -7,7 +7,12 @@ export type Dependency =
       /** Whether the template waits until it is there. */
       readonly waits: boolean;
     }
-  | { readonly kind: "variables"; readonly namespace: string; readonly prefix: string }
+  | {
+      readonly kind: "variables";
+      readonly namespace: string;
+      readonly prefix: string /** Whether the template waits until there is one. */;
+      readonly waits: boolean;
+    }
   | { readonly kind: "service"; readonly name: string; readonly tag: string; readonly choose: Choice | null }
   | { readonly kind: "services" }
   | { readonly kind: "file"; readonly path: string };

@@ -1,6 +1,6 @@
-import { findUser } from "../../../drivers/raw_exec/users.js";
 import { taskSetup } from "../../model/task-events.js";
-import { makeTaskDir, type Owner } from "../alloc-dir.js";
+import { makeTaskDir } from "../alloc-dir.js";
+import { fileOwner } from "../file-owner.js";
 import type { TaskHook } from "./task-hook.js";
 
 /** Makes the task's directories, for its user. Only the first time leaves an event. */
@@ -8,15 +8,6 @@ export const taskDirHook: TaskHook = {
   name: "task_dir",
   async prestart({ task, dirs, readyDirs, isRepeat, emit, log }) {
     if (!isRepeat) emit((at) => taskSetup(at, "Building Task Directory"));
-    const isRoot = process.getuid?.() === 0;
-    let owner: Owner | null = null;
-    if (isRoot && task.User !== "") {
-      // An unknown user is the driver's to refuse, with its own event.
-      owner = await findUser(task.User).catch((error: Error) => {
-        log.debug({ user: task.User, reason: error.message }, "the task's directories stay the agent's");
-        return null;
-      });
-    }
-    makeTaskDir(dirs, task.Name, owner, readyDirs);
+    makeTaskDir(dirs, task.Name, await fileOwner(task.User, log), readyDirs);
   },
 };

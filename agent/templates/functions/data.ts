@@ -26,8 +26,8 @@ export const dataFunctions = (scope: DataScope): ReadonlyMap<string, GoFunction>
       "nomadVarExists",
       define(["string"], (path) => path !== "" && (scope.recall(variable(scope, "nomadVarExists", path, false)) ?? null) !== null),
     ],
-    ["nomadVarList", defineVariadic("string", (args) => scope.recall(variables(scope, "nomadVarList", args)) ?? nothing)],
-    ["nomadVarListSafe", defineVariadic("string", (args) => scope.recall(variables(scope, "nomadVarListSafe", args)) ?? nothing)],
+    ["nomadVarList", defineVariadic("string", (args) => scope.recall(variables(scope, "nomadVarList", args, false)) ?? nothing)],
+    ["nomadVarListSafe", defineVariadic("string", (args) => scope.recall(variables(scope, "nomadVarListSafe", args, true)) ?? nothing)],
     ["nomadServices", defineVariadic("string", (args) => services(scope, args))],
     ["nomadService", defineVariadic("any", (args) => scope.recall(service(scope, args)) ?? nothing)],
   ]);
@@ -48,13 +48,13 @@ function variable(scope: DataScope, name: string, given: string, waits: boolean)
   return { kind: "variable", namespace: namespace ?? scope.namespace, path: whole, waits };
 }
 
-function variables(scope: DataScope, name: string, args: readonly string[]): Dependency {
+function variables(scope: DataScope, name: string, args: readonly string[], waits: boolean): Dependency {
   if (args.length > 1) throw new FunctionError(`${name} takes either a single "prefix" parameter or none for all available variables`);
   const text = textOf(args[0] ?? "");
   const [, prefix, namespace, region] = /^\/?([^@]*)(?:@([\w-]+|\*)(?:\.([\w-]+))?)?$/.exec(text) ?? [];
   if (prefix === undefined) throw new FunctionError(`nomad.var.list: invalid format: ${JSON.stringify(text)}`);
   checkRegion(scope, name, region);
-  return { kind: "variables", namespace: namespace ?? scope.namespace, prefix };
+  return { kind: "variables", namespace: namespace ?? scope.namespace, prefix, waits };
 }
 
 function services(scope: DataScope, args: readonly string[]): Value {
