@@ -7,6 +7,7 @@ import { AllocSupervisor } from "../agent/allocs/alloc-supervisor.js";
 import { AllocFiles } from "../agent/allocs/fs/alloc-files.js";
 import { taskHooks } from "../agent/allocs/hooks/task-hooks.js";
 import type { TemplateHookDeps } from "../agent/allocs/hooks/template.js";
+import type { ArtifactFetcher } from "../agent/artifacts/fetcher.js";
 import { SystemClock } from "../agent/clock.js";
 import { ConfigError } from "../agent/config/config-error.js";
 import { loadConfig } from "../agent/config/load.js";
@@ -112,6 +113,12 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     random: Math.random,
   };
 
+  let fetcher: Promise<ArtifactFetcher> | undefined;
+  const artifacts = (): Promise<ArtifactFetcher> => {
+    fetcher ??= loadFetcher(config, clock, log);
+    return fetcher;
+  };
+
   const nodes = new NodeRegistry({ store, drivers, clock, log, options: nodeOptions(config) });
   const node = () => nodes.node;
   const allocs = new AllocSupervisor({
@@ -126,7 +133,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
       envDenylist: config.client.env_denylist,
       hostEnv: process.env,
     },
-    taskHooks: () => taskHooks({ templates }),
+    taskHooks: () => taskHooks({ artifacts, templates }),
   });
   const { retention } = config;
   const jobs = new JobService({
@@ -273,6 +280,26 @@ const templateOptions = ({ client: { template } }: Config): TemplateHookDeps["op
   waitMaxMs: template.wait_max,
   region: defaultApiOptions.region,
 });
+
+/** What artifacts need is loaded only where there are some. */
+async function loadFetcher({ data_dir: dataDir, client: { artifact } }: Config, clock: SystemClock, log: Logger): Promise<ArtifactFetcher> {
+  const { ArtifactFetcher } = await import("../agent/artifacts/fetcher.js");
+  return new ArtifactFetcher({
+    directory: join(dataDir, "artifacts"),
+    options: {
+      maxBytes: artifact.max_bytes,
+      maxUnpackedBytes: artifact.max_unpacked_bytes,
+      maxFiles: artifact.max_files,
+      maxRatio: artifact.max_ratio,
+      timeoutMs: artifact.timeout,
+      stallMs: artifact.stall_timeout,
+      retries: artifact.retries,
+      maxConcurrent: artifact.max_concurrent,
+    },
+    clock,
+    log,
+  });
+}
 
 const nodeOptions = ({ client, node, datacenter, data_dir: dataDir }: Config) => ({
   dataDir,

@@ -37,9 +37,13 @@ export interface LaunchDeps {
 /**
  * Does what has to be done before the record's current run can start.
  *
+ * @returns null when the start is not wanted any more.
  * @throws TaskFailure with the event that it leaves.
  */
-export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise<{ readonly spec: TaskSpec; readonly driver: Driver }> {
+export async function prepareTask(
+  deps: LaunchDeps,
+  record: TaskRecord,
+): Promise<{ readonly spec: TaskSpec; readonly driver: Driver } | null> {
   const { alloc, task, node, driver, dataDir } = deps;
   if (!driver) throw missingDriver(task.Driver);
   const dirs = taskDirs(dataDir, alloc.ID, task.Name);
@@ -49,8 +53,11 @@ export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise
     try {
       await hook.prestart(hookContext(deps, driver, env, record, isRepeat));
     } catch (error) {
+      if (deps.signal.aborted) return null;
       throw hookFailure(hook.name, error);
     }
+    // A hook that was interrupted has not done its work.
+    if (deps.signal.aborted) return null;
     if (!isRepeat) record.apply({ handle: { ...record.handle, hooksDone: [...record.handle.hooksDone, hook.name] } });
   }
   const config = driverConfig(alloc, task, node, env);

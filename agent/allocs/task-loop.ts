@@ -148,7 +148,9 @@ export class TaskLoop {
       if (requests.failure) return { run: null, handle, end: { kind: "killed" }, events: [requests.failure] };
       if (requests.killed) return { run: null, handle, end: { kind: "killed" }, events: [] };
       try {
-        const { spec, driver } = await prepareTask(this.#launchDeps(), this.#record);
+        const prepared = await prepareTask(this.#launchDeps(), this.#record);
+        if (!prepared) continue;
+        const { spec, driver } = prepared;
         const isDurable = await report.durable();
         if (!isDurable || requests.detached) return null;
         // Meanwhile the task may have been killed, or the whole group held back.

@@ -75,6 +75,20 @@ export const configSchema = z.strictObject(
         ],
         "Variables of the agent's own environment that tasks never get; * stands for anything.",
       ),
+      artifact: group("Artifacts of tasks.", {
+        timeout: duration({ min: "1s", max: "24h" }, "30m", "How long fetching one artifact may take, all tries together."),
+        stall_timeout: duration({ min: "1s", max: "24h" }, "1m", "How long a download may bring nothing."),
+        retries: whole({ min: 0, max: 100 }, 2, "Further tries at once when the network or the server fails."),
+        max_concurrent: whole({ min: 1, max: 1000 }, 8, "Artifacts that are fetched at the same time."),
+        max_bytes: whole({ min: 1, max: Number.MAX_SAFE_INTEGER }, 100 * 2 ** 30, "The largest download, in bytes."),
+        max_unpacked_bytes: whole(
+          { min: 1, max: Number.MAX_SAFE_INTEGER },
+          100 * 2 ** 30,
+          "The most that an archive unpacks to, in bytes.",
+        ),
+        max_files: whole({ min: 1, max: 100_000_000 }, 4096, "The most entries of an archive or repository."),
+        max_ratio: whole({ min: 1, max: 1_000_000 }, 500, "How many times its size an archive may unpack to, beyond 64 MiB."),
+      }),
       template: group("Templates of tasks.", {
         disable_file_sandbox: flag(false, "Whether templates may read files outside of their allocation, as the agent's user."),
         function_denylist: list([], "Functions that templates may not call; * stands for anything."),

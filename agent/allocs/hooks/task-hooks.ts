@@ -1,3 +1,5 @@
+import type { ArtifactFetcher } from "../../artifacts/fetcher.js";
+import { ArtifactsHook } from "./artifacts.js";
 import { dispatchPayloadHook } from "./dispatch-payload.js";
 import { taskDirHook } from "./task-dir.js";
 import type { TaskHook } from "./task-hook.js";
@@ -5,13 +7,16 @@ import { TemplateHook, type TemplateHookDeps } from "./template.js";
 import { validateHook } from "./validate.js";
 
 export interface TaskHookDeps {
+  /** Loads what fetching needs, when the first task wants it. */
+  readonly artifacts: () => Promise<ArtifactFetcher>;
   readonly templates: TemplateHookDeps;
 }
 
 /** In the order in which they run. Validation is last, as what it looks at may refer to variables of earlier hooks. */
-export const taskHooks = ({ templates }: TaskHookDeps): readonly TaskHook[] => [
+export const taskHooks = ({ artifacts, templates }: TaskHookDeps): readonly TaskHook[] => [
   taskDirHook,
   dispatchPayloadHook,
+  new ArtifactsHook(artifacts),
   new TemplateHook(templates),
   validateHook,
 ];
