@@ -65,29 +65,27 @@ async function decompressWith(
         );
     });
   });
-  const kill = (): void => void child.kill("SIGKILL");
+  // What it says of its end after it was killed is nothing to tell.
+  let isKilled = false;
+  const kill = (): void => {
+    isKilled ||= child.exitCode === null;
+    child.kill("SIGKILL");
+  };
   signal.addEventListener("abort", kill, { once: true });
   // A program that gives up early closes its input: its own words say why.
   const fed = pipeline(from, child.stdin).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
   });
+  const taken = take(child.stdout).catch((error: unknown) => {
+    // What is damaged may end early and look like a mistake of another kind.
+    if (!(error instanceof ArtifactError) || error.remedy === "none") kill();
+    child.stdout.resume();
+    throw error;
+  });
   try {
-    const results = await Promise.allSettled([
-      ended,
-      take(child.stdout).catch((error: unknown) => {
-        kill();
-        throw error;
-      }),
-      fed,
-    ]);
-    const [end, taken, feeding] = results;
-    // That it was killed follows from what went wrong with its output.
-    for (const result of [taken, end, feeding]) if (result.status === "rejected" && isCause(result.reason)) throw result.reason;
-    for (const result of results) if (result.status === "rejected") throw result.reason;
+    const [end, taking, feeding] = await Promise.allSettled([ended, taken, fed]);
+    for (const result of isKilled ? [taking, end, feeding] : [end, taking, feeding]) if (result.status === "rejected") throw result.reason;
   } finally {
     signal.removeEventListener("abort", kill);
-    kill();
   }
 }
-
-const isCause = (error: unknown): boolean => error instanceof ArtifactError;

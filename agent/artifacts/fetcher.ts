@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chown, mkdir, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TaskDirs } from "../../drivers/driver.js";
 import type { Owner } from "../allocs/alloc-dir.js";
@@ -87,7 +87,7 @@ export class ArtifactFetcher {
   async #try(order: FetchOrder): Promise<void> {
     const { artifact, owner, signal, home, progress } = order;
     const source = parseSource(artifact.GetterSource, artifact.GetterOptions ?? {});
-    const staging = await this.#stage(owner);
+    const staging = await this.#stage();
     try {
       const fetched = await fetchSource(source, { artifact, staging, owner, home, options: this.#deps.options, progress, signal });
       await install(fetched, order);
@@ -96,11 +96,8 @@ export class ArtifactFetcher {
     }
   }
 
-  /**
-   * A new directory that git, which has the task's rights, may write to. Nobody else can list its parent, and its name
-   * can not be guessed.
-   */
-  async #stage(owner: Owner | null): Promise<string> {
+  /** A new directory. Nobody can list its parent, which git, with the task's rights, has to pass. */
+  async #stage(): Promise<string> {
     const { directory } = this.#deps;
     this.#cleared ??= rm(directory, { recursive: true, force: true }).then(async () => {
       await mkdir(directory, { mode: 0o711, recursive: true });
@@ -108,7 +105,6 @@ export class ArtifactFetcher {
     await this.#cleared;
     const staging = join(directory, randomBytes(16).toString("hex"));
     await mkdir(staging, { mode: 0o700 });
-    if (owner) await chown(staging, owner.uid, owner.gid);
     return staging;
   }
 }

@@ -34,7 +34,7 @@ const settings: readonly string[] = [
 /**
  * Clones a repository into a new directory, with its submodules.
  *
- * @param staging an empty directory that the owner may write to.
+ * @param staging an empty directory. Git, with the owner's rights, may write to it for as long as it runs.
  * @returns the directory of the work tree.
  * @throws ArtifactError
  */
@@ -47,14 +47,14 @@ export async function cloneRepository(source: Source, staging: string, { owner, 
   const own = join(staging, "own");
   const tree = join(staging, "tree");
   await mkdir(own, { mode: 0o700 });
-  if (owner) await chown(own, owner.uid, owner.gid);
-  const env = { ...environment(home), ...(sshkey === undefined ? {} : { GIT_SSH_COMMAND: await sshCommand(sshkey, own, owner) }) };
+  if (owner) for (const directory of [staging, own]) await chown(directory, owner.uid, owner.gid);
+  const env: Record<string, string> = {
+    ...environment(home),
+    ...(sshkey === undefined ? {} : { GIT_SSH_COMMAND: await sshCommand(sshkey, own, owner) }),
+  };
   const isFile = source.url.protocol === "file:";
-  const given = [
-    ...settings,
-    ...(isFile ? ["protocol.file.allow=always", "safe.directory=*"] : []),
-    ...(insecure ? ["http.sslVerify=false"] : []),
-  ];
+  if (isFile) Object.assign(env, { GIT_CONFIG_GLOBAL: await trustOwners(own) });
+  const given = [...settings, ...(isFile ? ["protocol.file.allow=always"] : []), ...(insecure ? ["http.sslVerify=false"] : [])];
   const git = (cwd: string, ...args: readonly string[]): Promise<string> =>
     runProgram("git", [...given.flatMap((setting) => ["-c", setting]), ...args], { cwd, env, owner, signal });
   const shallow = depth === undefined ? [] : ["--depth", depth];
@@ -74,6 +74,8 @@ export async function cloneRepository(source: Source, staging: string, { owner, 
     if (error instanceof ArtifactError) throw new ArtifactError(withoutUrl(error.message, source.url), error.remedy, { cause: error });
     throw error;
   } finally {
+    // What was started by git and has not ended can not reach it from here on.
+    if (owner) await chown(staging, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
     await rm(own, { recursive: true, force: true });
   }
   return tree;
@@ -101,6 +103,13 @@ async function sshCommand(sshkey: string, own: string, owner: Owner | null): Pro
   await writeFile(file, key, { mode: 0o600, flag: "wx" });
   if (owner) await chown(file, owner.uid, owner.gid);
   return `ssh -o BatchMode=yes -o IdentitiesOnly=yes -i ${file}`;
+}
+
+/** A repository of the host's may belong to somebody else; of its settings none counts. Git takes this from a file only. */
+async function trustOwners(own: string): Promise<string> {
+  const file = join(own, "config");
+  await writeFile(file, "[safe]\n\tdirectory = *\n", { mode: 0o644, flag: "wx" });
+  return file;
 }
 
 /** Git repeats the URL, password and all. */

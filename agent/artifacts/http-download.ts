@@ -99,11 +99,13 @@ function ask(url: URL, headers: Readonly<Record<string, string>>, { insecure, st
     const options = { method: "GET", headers: { "User-Agent": "allocd", ...headers }, agent: false as const, signal };
     const request =
       url.protocol === "https:" ? httpsRequest(url, { ...options, rejectUnauthorized: !insecure }) : httpRequest(url, options);
-    const stalled = (): void => void request.destroy(new ArtifactError(`no byte came for ${stallMs / 1000} s`, "retry"));
-    request.setTimeout(stallMs, stalled);
+    // A request that is destroyed says of its response only that it was aborted.
+    let current: { destroy(error: Error): unknown } = request;
+    request.setTimeout(stallMs, () => void current.destroy(new ArtifactError(`no byte came for ${stallMs / 1000} s`, "retry")));
     request.once("error", reject);
     request.once("response", (response) => {
       response.once("error", () => {});
+      current = response;
       resolve(response);
     });
     request.end();

@@ -47,11 +47,11 @@ export async function copyLocal(path: string, to: string | Tree, { owner, option
   try {
     if (typeof to === "string") await pipeline(limited(child.stdout, options.maxBytes), createWriteStream(to, { mode: 0o600 }), { signal });
     else await unpackTar(child.stdout, to, signal);
-  } finally {
-    if (child.exitCode === null) child.kill("SIGKILL");
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
   }
-  const code = await ended;
-  if (code !== 0 && code !== null) throw new ArtifactError(`it can not be read: ${told.trim().slice(0, 300)}`, "restart");
+  if ((await ended) !== 0) throw new ArtifactError(`it can not be read: ${told.trim().slice(0, 300)}`, "restart");
 }
 
 async function* limited(from: Readable, limit: number): AsyncGenerator<Buffer> {

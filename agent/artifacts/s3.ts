@@ -1,4 +1,4 @@
-import { sign } from "aws4";
+import aws4 from "aws4";
 import { refused } from "./artifact-error.js";
 import type { Source } from "./source.js";
 
@@ -56,7 +56,7 @@ export function signedHeaders(url: URL, { options }: Source, region: string): Re
   // The query has to be in the one form that both sides sign.
   const path = `${url.pathname}${url.search.replaceAll("+", "%20")}`;
   const request = { host: url.host, path, method: "GET", service: "s3", region, headers: {} };
-  const { headers = {} } = sign(request, { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) });
+  const { headers = {} } = aws4.sign(request, { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) });
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 }
 
