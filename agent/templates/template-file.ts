@@ -106,7 +106,7 @@ export class TemplateFile {
 function destination(spec: Template, { dirs, env, interpolate }: TemplateFileDeps): readonly string[] {
   const path = interpolate(spec.DestPath);
   try {
-    const names = taskPath(path, dirs, env);
+    const names = taskPath(path, dirs, env, true);
     if (names.length > 1 && !path.endsWith("/")) return names;
   } catch (error) {
     if (!(error instanceof EscapeError)) throw error;

@@ -61,7 +61,7 @@ async function fetchOne(artifact: Artifact, fetcher: ArtifactFetcher, context: T
     await fetcher.fetch({
       artifact,
       dirs,
-      destination: taskPath(artifact.RelativeDest, dirs, env),
+      destination: taskPath(artifact.RelativeDest, dirs, env, true),
       owner: await fileOwner(task.User, log),
       home: env.HOME ?? "/",
       signal: AbortSignal.any([signal, failed.signal]),
