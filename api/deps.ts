@@ -122,7 +122,7 @@ export interface AllocCommands {
 }
 
 /** Variables. Writes reject with AllocdError or InvalidField when the caller is mistaken. */
-export type VariableCommands = Pick<Variables, "read" | "list" | "write" | "delete">;
+export type VariableCommands = Pick<Variables, "read" | "list" | "write" | "delete" | "keys" | "rotate">;
 
 export interface UpgradeHandler {
   /** The request has passed the guard. Whoever takes it owns the socket. */

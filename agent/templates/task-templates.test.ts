@@ -171,7 +171,7 @@ describe("after a change", () => {
     const id = await run([template(secret, reload), template(`${secret}!`, { ...reload, DestPath: "local/two" })]);
     await untilStarted();
     await change();
-    await rig.until("the signal", () => rig.driver.last("t").signals.length > 0);
+    await rig.until("the signal", () => rig.types(id, "t").includes("Signaling"));
     expect([rig.driver.last("t").signals, content(id), content(id, "local/two"), started()]).toEqual([["SIGHUP"], "two", "two!", 1]);
     expect(rig.event(id, "t", "Signaling")).toMatchObject({ DisplayMessage: "Template re-rendered", Details: { task_signal: "hangup" } });
   });

@@ -53,6 +53,11 @@ export class Keyring {
     return key;
   }
 
+  /** Their ids, the active one first. */
+  get ids(): readonly string[] {
+    return this.#keys.map(({ id }) => id);
+  }
+
   find(id: string): Key | undefined {
     return this.#keys.find((key) => key.id === id);
   }

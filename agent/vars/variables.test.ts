@@ -56,6 +56,18 @@ test("after a rotation old variables are read with their key and new ones are wr
   expect(reopened.read(place)?.Items).toEqual({ a: "new" });
 });
 
+test("a full rotation encrypts everything with the new key and changes no items", async () => {
+  await variables.write(place, { a: "1" });
+  const { keyId } = await variables.rotate(true);
+  expect(variables.keys).toEqual([keyId, expect.any(String)]);
+  expect(store.variable("default", "app/db")?.KeyID).toBe(keyId);
+  expect(variables.read(place)?.Items).toEqual({ a: "1" });
+  rmSync(keyFile());
+  mkdirSync(keyFile());
+  await expect(variables.rotate(false)).rejects.toThrow(KeyringError);
+  expect(variables.keys).toHaveLength(2);
+});
+
 test("a variable whose key is gone is told by that, and no new key takes its place", async () => {
   await variables.write(place, { a: "1" });
   rmSync(keyFile());

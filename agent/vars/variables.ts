@@ -2,7 +2,7 @@ import { AllocdError } from "../errors.js";
 import { KeyedQueue } from "../jobs/keyed-queue.js";
 import type { SealedVariable, Variable, VariableItems, VariableMetadata } from "../model/variable.js";
 import { checkVariablePath } from "../model/variable-intake.js";
-import type { StateStore } from "../store/state-store.js";
+import type { Change, StateStore } from "../store/state-store.js";
 import type { Keyring } from "./keyring.js";
 import { seal, unseal } from "./seal.js";
 
@@ -75,6 +75,31 @@ export class Variables {
       if (expected !== undefined && (before?.ModifyIndex ?? 0) !== expected) return this.#conflict({ namespace, path }, before);
       const index = before ? await store.commit([{ kind: "variable-delete", namespace, path }], { refusable: true }) : store.index;
       return { outcome: "done", index, value: null };
+    });
+  }
+
+  /** The ids of the keys, the one that encrypts first. */
+  get keys(): readonly string[] {
+    return this.#deps.keyring.ids;
+  }
+
+  /**
+   * Encrypts with a new key from now on.
+   *
+   * @param all whether what there is is encrypted anew too; it keeps its items.
+   * @returns the new key's id, and the index of the last change.
+   * @throws KeyringError when the key can not be kept; AllocdError `unreadable`, `degraded`.
+   */
+  rotate(all: boolean): Promise<{ readonly keyId: string; readonly index: number }> {
+    const { store, keyring } = this.#deps;
+    return this.#inTurn(async () => {
+      const { id } = keyring.rotate();
+      const sealed = all ? store.variables() : [];
+      const changes = sealed.map((variable): Change => {
+        const { Namespace, Path } = variable;
+        return { kind: "variable", variable: { Namespace, Path, ...seal({ Namespace, Path }, unseal(variable, keyring), keyring) } };
+      });
+      return { keyId: id, index: changes.length > 0 ? await store.commit(changes, { refusable: true }) : store.index };
     });
   }
 

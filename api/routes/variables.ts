@@ -1,6 +1,7 @@
 import { AllocdError } from "../../agent/errors.js";
 import { encodeVariable, encodeVariableMetadata } from "../../agent/model/encode-variable.js";
 import { describe } from "../../agent/model/invalid-field.js";
+import { encodeJson } from "../../agent/model/json.js";
 import { type VariableMetadata, variableKey } from "../../agent/model/variable.js";
 import { readVariableItems } from "../../agent/model/variable-intake.js";
 import type { StateReader } from "../../agent/store/state-store.js";
@@ -70,7 +71,22 @@ export const variablesRoutes = ({ store, variables }: Deps): readonly Route[] =>
       return result.outcome === "done" ? answer("", { status: 204, index: result.index }) : conflict(result.found);
     },
   },
+  {
+    method: "GET",
+    path: "/v1/operator/keyring/keys",
+    handler: () => answer(encodeJson(variables.keys.map((KeyID, i) => key(KeyID, i === 0)))),
+  },
+  {
+    method: ["PUT", "POST"],
+    path: "/v1/operator/keyring/rotate",
+    handler: async ({ query }) => {
+      const { keyId, index } = await variables.rotate(query.bool("full", false));
+      return answer(encodeJson({ Index: index, Key: key(keyId, true) }), { index });
+    },
+  },
 ];
+
+const key = (KeyID: string, isActive: boolean): object => ({ Algorithm: "aes256-gcm", KeyID, State: isActive ? "active" : "inactive" });
 
 /** What is there instead of what was expected. */
 const conflict = (found: Parameters<typeof encodeVariable>[0] | Parameters<typeof encodeVariableMetadata>[0]): Answer =>

@@ -118,6 +118,9 @@ scenario("variables outlive the agent", async (start) => {
   await agent.start();
   expect(await agent.read("/v1/var/app/db")).toMatchObject({ Items: { user: "u" } });
   expect(statSync(join(agent.dataDir, "state/variables.keys")).mode & 0o777).toBe(0o600);
+  const { Key } = (await agent.put("/v1/operator/keyring/rotate?full=true")).json;
+  expect((await agent.read("/v1/operator/keyring/keys"))[0]).toEqual({ Algorithm: "aes256-gcm", KeyID: Key.KeyID, State: "active" });
+  expect(await agent.read("/v1/var/app/db")).toMatchObject({ Items: { user: "u" } });
   expect((await agent.delete("/v1/var/app/db")).status).toBe(204);
 });
 
