@@ -8,6 +8,7 @@ import type { Logger } from "../agent/log.js";
 import type { Job } from "../agent/model/job.js";
 import type { Namespace } from "../agent/model/namespace.js";
 import type { StateReader } from "../agent/store/state-store.js";
+import type { Variables } from "../agent/vars/variables.js";
 import type { DeploymentCommands, NodeCommands, SchedulingCommands } from "./commands.js";
 import type { ApiOptions } from "./options.js";
 import type { StatsDeps } from "./routes/stats.js";
@@ -27,6 +28,7 @@ export interface ApiDeps {
   readonly gc: GcCommands;
   readonly agent: AgentInfo;
   readonly stats: StatsDeps["stats"];
+  readonly variables: VariableCommands;
   readonly clock: Clock;
   readonly log: Logger;
   /** Requests that come before wait for it: the agent listens before it has taken up what an earlier one left. */
@@ -138,6 +140,9 @@ export interface ServiceCommands {
   /** Takes an instance of a service out of the registry. @returns the index of the change. */
   delete(id: string): Promise<number>;
 }
+
+/** Variables. Writes reject with AllocdError or InvalidField when the caller is mistaken. */
+export type VariableCommands = Pick<Variables, "read" | "list" | "write" | "delete" | "keys" | "rotate">;
 
 export interface UpgradeHandler {
   /** The request has passed the guard. Whoever takes it owns the socket. */

@@ -1,7 +1,4 @@
-import { mkdirSync } from "node:fs";
-import type { Server } from "node:http";
 import { join } from "node:path";
-import { pino } from "pino";
 import { removeAllocDir } from "../agent/allocs/alloc-dir.js";
 import { AllocGc } from "../agent/allocs/alloc-gc.js";
 import { AllocMounts } from "../agent/allocs/alloc-mounts.js";
@@ -9,8 +6,10 @@ import { AllocStats } from "../agent/allocs/alloc-stats.js";
 import { AllocSupervisor } from "../agent/allocs/alloc-supervisor.js";
 import { DiskWatch } from "../agent/allocs/disk-watch.js";
 import { AllocFiles } from "../agent/allocs/fs/alloc-files.js";
+import { taskHooks } from "../agent/allocs/hooks/task-hooks.js";
+import type { TemplateHookDeps } from "../agent/allocs/hooks/template.js";
+import type { ArtifactFetcher } from "../agent/artifacts/fetcher.js";
 import { SystemClock } from "../agent/clock.js";
-import { ConfigError } from "../agent/config/config-error.js";
 import { loadConfig } from "../agent/config/load.js";
 import type { Config } from "../agent/config/schema.js";
 import { EventBroker } from "../agent/events/event-broker.js";
@@ -19,25 +18,31 @@ import { JobService } from "../agent/jobs/job-service.js";
 import { JobValidator } from "../agent/jobs/job-validator.js";
 import { NodeService } from "../agent/jobs/node-service.js";
 import type { Logger } from "../agent/log.js";
-import type { Node } from "../agent/model/node.js";
 import { MILLISECOND } from "../agent/model/units.js";
 import { diskStats, HostStatsReader } from "../agent/node/host-stats.js";
 import { listeningPorts } from "../agent/node/listening-ports.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
-import { StoreOpenError } from "../agent/store/errors.js";
-import { SqliteStore } from "../agent/store/sqlite-store.js";
-import { hostVolumes } from "../agent/volumes/host-volumes.js";
+import { serviceCatalog } from "../agent/services/service-catalog.js";
+import { Variables } from "../agent/vars/variables.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
 import { createFsRouter } from "../api/fs/router.js";
 import { createApi } from "../api/server.js";
-import { DockerDriver } from "../drivers/docker/driver.js";
 import type { Driver } from "../drivers/driver.js";
-import { RawExecDriver } from "../drivers/raw_exec/driver.js";
 import { ShimClient } from "../drivers/shim/client.js";
 import { shimBuiltAt, shimProgram } from "../drivers/shim/program.js";
 import { launchShim } from "../drivers/shim/start-shim.js";
-import { dockerOptions } from "./docker-options.js";
-
+import {
+  createLog,
+  dockerDriver,
+  gcOptions,
+  listen,
+  loadFetcher,
+  nodeOptions,
+  openKeyring,
+  openStore,
+  rawExec,
+  templateOptions,
+} from "./agent-parts.js";
 export interface AgentFlags {
   readonly config?: string;
   readonly bind?: string;
@@ -97,6 +102,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   const store = await openStore(config, clock, log, onFatal);
   undo.add(() => store.close());
 
+  const variables = new Variables({ store, keyring: openKeyring(dataDir), options: { maxVariables: config.variables.max_count } });
+
   const shim = new ShimClient({
     path: join(config.runtime_dir, "shim.sock"),
     launch: () => launchShim(config.runtime_dir, join(dataDir, "shim.log")),
@@ -111,6 +118,18 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     ["raw_exec", rawExec(config, shim, clock)],
     ["docker", docker],
   ]);
+
+  const templates: TemplateHookDeps = {
+    sources: { variables, services: serviceCatalog(store), watch: store.watch },
+    options: templateOptions(config),
+    random: Math.random,
+  };
+
+  let fetcher: Promise<ArtifactFetcher> | undefined;
+  const artifacts = (): Promise<ArtifactFetcher> => {
+    fetcher ??= loadFetcher(config, clock, log);
+    return fetcher;
+  };
 
   const nodes: NodeRegistry = new NodeRegistry({ store, drivers, clock, log, options: nodeOptions(config) });
   const node = () => nodes.node;
@@ -129,6 +148,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
       hostEnv: process.env,
       maxParallelChecks: config.client.max_parallel_checks,
     },
+    taskHooks: () => taskHooks({ artifacts, templates }),
   });
   const gc = new AllocGc({
     ...{ store, clock, log, dataDir },
@@ -220,6 +240,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
       ofAllocation: (id, task) => allocStats.of(id, task),
       ofHost: () => hostStats.read(),
     },
+    variables,
     clock,
     log,
     ready: readiness,
@@ -253,109 +274,3 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   ready();
   log.info({ address, dataDir, nodeId: node().ID, version }, "ready");
 }
-
-async function openStore(config: Config, clock: SystemClock, log: Logger, onFatal: () => void): Promise<SqliteStore> {
-  const dir = join(config.data_dir, "state");
-  try {
-    mkdirSync(config.data_dir, { recursive: true, mode: 0o711 });
-    return await SqliteStore.open({
-      dir,
-      clock,
-      log,
-      onFatal,
-      limits: {
-        historyRows: config.retention.history_rows,
-        historyRowsPerAlloc: config.retention.history_rows_per_allocation,
-        completedEvals: config.retention.terminal_evaluations,
-        jobVersions: config.retention.job_versions,
-      },
-    });
-  } catch (error) {
-    if (error instanceof StoreOpenError || isFileError(error))
-      throw new ConfigError(`data_dir: ${(error as Error).message}`, { cause: error });
-    throw error;
-  }
-}
-
-function rawExec(config: Config, shim: ShimClient, clock: SystemClock): RawExecDriver {
-  const settings = config.drivers.raw_exec;
-  return new RawExecDriver(shim, {
-    enabled: settings.enabled,
-    deniedEnvvars: settings.denied_envvars,
-    deniedUids: settings.denied_host_uids,
-    deniedGids: settings.denied_host_gids,
-    cgroupParent: config.client.cgroup_parent,
-    searchPath: process.env.PATH ?? "",
-    hostEnv: process.env,
-    now: () => clock.now(),
-  });
-}
-
-/** @throws ConfigError for an endpoint that is none. */
-function dockerDriver(config: Config, node: () => Node, time: SystemClock, log: Logger): DockerDriver {
-  try {
-    return new DockerDriver({
-      options: dockerOptions(config.drivers.docker),
-      env: process.env,
-      stateDir: join(config.data_dir, "docker"),
-      host: () => {
-        const { ID, Name, Resources, Reserved } = node();
-        return { nodeId: ID, nodeName: Name, usableMhz: Resources.CpuShares - Reserved.CpuShares, cores: Resources.Cores };
-      },
-      time,
-      log,
-    });
-  } catch (error) {
-    throw new ConfigError((error as Error).message, { cause: error });
-  }
-}
-
-const nodeOptions = ({ client, node, datacenter, data_dir: dataDir }: Config) => ({
-  dataDir,
-  name: node.name,
-  datacenter,
-  nodePool: node.pool,
-  nodeClass: node.class,
-  meta: node.meta,
-  networkInterface: client.network_interface,
-  reserved: { CpuShares: client.reserved.cpu, MemoryMB: client.reserved.memory, DiskMB: client.reserved.disk },
-  minDynamicPort: client.min_dynamic_port,
-  maxDynamicPort: client.max_dynamic_port,
-  cgroupParent: client.cgroup_parent,
-  hostVolumes: hostVolumes(client.host_volume),
-});
-
-const gcOptions = ({ client }: Config) => ({
-  intervalMs: client.gc_interval,
-  diskUsageThreshold: client.gc_disk_usage_threshold,
-  inodeUsageThreshold: client.gc_inode_usage_threshold,
-  maxAllocs: client.gc_max_allocs,
-  maxAgeMs: client.gc_max_age,
-  parallelDestroys: client.gc_parallel_destroys,
-});
-
-/** @returns `host:port` as it really is. */
-function listen(server: Server, { bind_addr: host, port }: Config): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === "EADDRINUSE"
-          ? new ConfigError(`port: got ${port}, want a free one: ${host}:${port} is in use`)
-          : new ConfigError(`bind_addr: got "${host}": ${error.message}`),
-      );
-    });
-    server.listen(port, host, () => {
-      server.removeAllListeners("error");
-      const bound = server.address();
-      const actual = typeof bound === "object" && bound ? bound.port : port;
-      resolve(host.includes(":") ? `[${host}]:${actual}` : `${host}:${actual}`);
-    });
-  });
-}
-
-/** Written at once: the lines before a crash are the ones that are wanted. */
-const createLog = ({ log: { level } }: Config): Logger =>
-  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
-
-const isFileError = (error: unknown): boolean =>
-  typeof (error as NodeJS.ErrnoException).code === "string" && (error as NodeJS.ErrnoException).syscall !== undefined;

@@ -194,7 +194,7 @@ export class AllocRunner {
   }
 
   #taskRunner(task: Task): TaskRunner {
-    const { drivers, node, store, clock, dataDir, readyDirs, mounts, options } = this.#deps;
+    const { drivers, node, store, clock, dataDir, readyDirs, mounts, options, taskHooks } = this.#deps;
     return new TaskRunner({
       name: task.Name,
       placement: () => ({ alloc: this.#alloc, group: this.#group, task: this.#group.Tasks.find((t) => t.Name === task.Name) ?? task }),
@@ -208,6 +208,7 @@ export class AllocRunner {
       readyDirs,
       mounts,
       options,
+      hooks: taskHooks,
       mayStart: () => this.#isSetUp && (isPoststop(task) || !this.#killing) && mayStart(this.#stage, task),
       skipDelays: this.#skipDelays.signal,
       runs: this.#services,

@@ -16,6 +16,8 @@ import type { Change, StateStore } from "../store/state-store.js";
 import { allocRoot, makeAllocRoot, readyDirs, removeAllocDir } from "./alloc-dir.js";
 import { AllocMounts } from "./alloc-mounts.js";
 import { AllocRunner } from "./alloc-runner.js";
+import type { TaskHook } from "./hooks/task-hook.js";
+import { basicTaskHooks } from "./hooks/task-hooks.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 import { noneRunning, noRun, notToRun, taskNotRunning, unknownTask } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
@@ -34,6 +36,8 @@ export interface AllocSupervisorDeps {
   /** Absent: nothing is ever mounted. */
   readonly mounts?: AllocMounts;
   readonly options?: Partial<SupervisorOptions>;
+  /** Makes the hooks of one task; else those that need nothing. */
+  readonly taskHooks?: () => readonly TaskHook[];
 }
 
 export interface SupervisorOptions extends TaskRunnerOptions {
@@ -228,10 +232,10 @@ export class AllocSupervisor {
 
   #run(alloc: Allocation): AllocRunner | undefined {
     try {
-      const { store, drivers, node, clock, log, dataDir } = this.#deps;
+      const { store, drivers, node, clock, log, dataDir, taskHooks = basicTaskHooks } = this.#deps;
       const runner = new AllocRunner(
         {
-          ...{ store, drivers, node, clock, log, dataDir },
+          ...{ store, drivers, node, clock, log, dataDir, taskHooks },
           ended: (id) => this.#ended(id, new Set([alloc.ID])),
           readyDirs: this.#readyDirs,
           mounts: this.#mounts,

@@ -1,4 +1,5 @@
 import { type Driver, DriverError, TaskConfigError, type TaskSpec } from "../../drivers/driver.js";
+import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import type { Allocation } from "../model/allocation.js";
 import { InterpolationError } from "../model/interpolate.js";
@@ -10,10 +11,10 @@ import type { AllocServicesDeps } from "../services/alloc-services.js";
 import { taskDirs } from "./alloc-dir.js";
 import type { AllocMounts } from "./alloc-mounts.js";
 import type { AllocRunnerDeps } from "./alloc-runner-deps.js";
-import type { TaskHookContext } from "./hooks/task-hook.js";
-import { taskHooks } from "./hooks/task-hooks.js";
+import type { TaskHook, TaskHookContext } from "./hooks/task-hook.js";
 import { invalidConfig } from "./hooks/validate.js";
 import type { ReadyDirs } from "./ready-dirs.js";
+import type { TaskControl } from "./task-control.js";
 import { messageOf, TaskFailure } from "./task-failure.js";
 import type { TaskRecord } from "./task-record.js";
 import { driverConfig, taskMounts, taskSpec } from "./task-spec.js";
@@ -31,30 +32,75 @@ export interface LaunchDeps {
   readonly log: Logger;
   /** Aborted when the start is not wanted any more. */
   readonly signal: AbortSignal;
+  readonly hooks: readonly TaskHook[];
+  readonly lifetime: AbortSignal;
+  readonly control: TaskControl;
+  readonly clock: Clock;
 }
 
 /**
  * Does what has to be done before the record's current run can start.
  *
+ * @returns null when the start is not wanted any more.
  * @throws TaskFailure with the event that it leaves.
  */
-export async function prepareTask(deps: LaunchDeps, record: TaskRecord): Promise<{ readonly spec: TaskSpec; readonly driver: Driver }> {
-  const { alloc, group, task, node, driver, dataDir, readyDirs, mounts, log, signal } = deps;
+export async function prepareTask(
+  deps: LaunchDeps,
+  record: TaskRecord,
+): Promise<{ readonly spec: TaskSpec; readonly driver: Driver } | null> {
+  const { alloc, group, task, node, driver, dataDir } = deps;
   if (!driver) throw missingDriver(task.Driver);
   const dirs = taskDirs(dataDir, alloc.ID, task.Name);
   const env = envOf(deps);
-  const emit: TaskHookContext["emit"] = (event) => record.apply({ events: [event] });
-  for (const hook of taskHooks) {
+  for (const hook of deps.hooks) {
     const isRepeat = record.handle.hooksDone.includes(hook.name);
     try {
-      await hook.prestart({ alloc, group, task, node, driver, dirs, readyDirs, mounts, env, isRepeat, signal, log, emit });
+      await hook.prestart(hookContext(deps, driver, env, record, isRepeat));
     } catch (error) {
+      if (deps.signal.aborted) return null;
       throw hookFailure(hook.name, error);
     }
+    // A hook that was interrupted has not done its work.
+    if (deps.signal.aborted) return null;
     if (!isRepeat) record.apply({ handle: { ...record.handle, hooksDone: [...record.handle.hooksDone, hook.name] } });
   }
   const config = driverConfig(alloc, task, node, env);
   return { driver, spec: taskSpec({ alloc, task, run: record.handle.run, config, env, dirs, mounts: taskMounts(task, group, node) }) };
+}
+
+/** Tells the hooks of a run that an earlier agent has started. It waits for nothing of theirs. */
+export function resumeTask(deps: LaunchDeps, record: TaskRecord): void {
+  const { driver, log } = deps;
+  if (!driver) return;
+  for (const hook of deps.hooks) {
+    if (!hook.resume) continue;
+    Promise.resolve(hook.resume(hookContext(deps, driver, envOf(deps), record, true))).catch((error: unknown) =>
+      log.warn({ err: error, hook: hook.name }, "a hook could not be taken up again"),
+    );
+  }
+}
+
+function hookContext(deps: LaunchDeps, driver: Driver, env: Env, record: TaskRecord, isRepeat: boolean): TaskHookContext {
+  const { alloc, group, task, node, dataDir, readyDirs, mounts, log, signal, lifetime, control, clock } = deps;
+  const dirs = taskDirs(dataDir, alloc.ID, task.Name);
+  return {
+    alloc,
+    group,
+    task,
+    node,
+    driver,
+    dirs,
+    readyDirs,
+    mounts,
+    env,
+    isRepeat,
+    signal,
+    lifetime,
+    control,
+    clock,
+    log,
+    emit: (event) => record.apply({ events: [event] }),
+  };
 }
 
 /** What a run was started with, as well as it can be told without doing anything. */

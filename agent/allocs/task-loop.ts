@@ -4,9 +4,11 @@ import * as events from "../model/task-events.js";
 import type { TaskEvent } from "../model/task-state.js";
 import type { UnixNano } from "../model/units.js";
 import type { StoredHandle } from "../store/state-store.js";
+import type { TaskHook } from "./hooks/task-hook.js";
 import { recoverRun } from "./recover-run.js";
 import { stopRun } from "./stop-run.js";
-import { type LaunchDeps, launchFailure, prepareTask, specForRecovery } from "./task-launch.js";
+import type { TaskControl } from "./task-control.js";
+import { type LaunchDeps, launchFailure, prepareTask, resumeTask, specForRecovery } from "./task-launch.js";
 import type { TaskRecord } from "./task-record.js";
 import type { TaskRequests } from "./task-requests.js";
 import type { TaskRunnerDeps } from "./task-runner-deps.js";
@@ -48,13 +50,18 @@ export class TaskLoop {
   readonly #record: TaskRecord;
   readonly #requests: TaskRequests;
   #tracker: RestartTracker;
+  readonly #control: TaskControl;
+  readonly #hooks: readonly TaskHook[];
+  #life = new AbortController();
   #run: TaskRun | null = null;
   #cleanup: Promise<void> = Promise.resolve();
 
-  constructor(deps: TaskRunnerDeps, record: TaskRecord, requests: TaskRequests) {
+  constructor(deps: TaskRunnerDeps, record: TaskRecord, requests: TaskRequests, control: TaskControl) {
     this.#deps = deps;
     this.#record = record;
     this.#requests = requests;
+    this.#control = control;
+    this.#hooks = deps.hooks();
     this.#tracker = { count: 0, intervalStart: deps.clock.monotonicMs() * nsPerMs };
   }
 
@@ -74,9 +81,21 @@ export class TaskLoop {
    * @param recovered called when it is known whether an earlier agent's run goes on.
    */
   async drive(recovered: () => void): Promise<void> {
+    this.#life = new AbortController();
+    try {
+      await this.#live(recovered);
+    } finally {
+      this.#life.abort();
+    }
+  }
+
+  async #live(recovered: () => void): Promise<void> {
     await this.#cleanup;
     let begun = await this.#takeUp();
-    if (begun && !("end" in begun)) this.#setRun(begun);
+    if (begun && !("end" in begun)) {
+      this.#setRun(begun);
+      resumeTask(this.#launchDeps(), this.#record);
+    }
     recovered();
     if (this.#record.state.State === "dead") return;
     if (begun === null) await this.#restOfDelay();
@@ -129,7 +148,9 @@ export class TaskLoop {
       if (requests.failure) return { run: null, handle, end: { kind: "killed" }, events: [requests.failure] };
       if (requests.killed) return { run: null, handle, end: { kind: "killed" }, events: [] };
       try {
-        const { spec, driver } = await prepareTask(this.#launchDeps(), this.#record);
+        const prepared = await prepareTask(this.#launchDeps(), this.#record);
+        if (!prepared) continue;
+        const { spec, driver } = prepared;
         const isDurable = await report.durable();
         if (!isDurable || requests.detached) return null;
         // Meanwhile the task may have been killed, or the whole group held back.
@@ -273,8 +294,9 @@ export class TaskLoop {
   }
 
   #launchDeps(): LaunchDeps {
-    const { placement, driver, node, dataDir, readyDirs, mounts, options, log } = this.#deps;
-    return { ...placement(), driver, node: node(), dataDir, readyDirs, mounts, options, log, signal: this.#requests.interruption };
+    const { placement, driver, node, dataDir, readyDirs, mounts, options, log, clock } = this.#deps;
+    const own = { signal: this.#requests.interruption, lifetime: this.#life.signal, hooks: this.#hooks, control: this.#control };
+    return { ...placement(), driver, node: node(), dataDir, readyDirs, mounts, options, log, clock, ...own };
   }
 }
 

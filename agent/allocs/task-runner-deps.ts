@@ -7,6 +7,7 @@ import type { Node } from "../model/node.js";
 import type { StateStore } from "../store/state-store.js";
 import type { AllocMounts } from "./alloc-mounts.js";
 import type { AllocReport } from "./alloc-report.js";
+import type { TaskHook } from "./hooks/task-hook.js";
 import type { ReadyDirs } from "./ready-dirs.js";
 
 export interface TaskRunnerOptions {
@@ -43,6 +44,8 @@ export interface TaskRunnerDeps {
   readonly readyDirs: ReadyDirs;
   readonly mounts: AllocMounts;
   readonly options: TaskRunnerOptions;
+  /** Makes the hooks of one task. */
+  readonly hooks: () => readonly TaskHook[];
   readonly mayStart: () => boolean;
   /** Aborted when shutdown delays are to be skipped. */
   readonly skipDelays: AbortSignal;

@@ -4,6 +4,7 @@ import * as events from "../model/task-events.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
 import type { UnixNano } from "../model/units.js";
 import { killTimeout } from "./stop-run.js";
+import type { TaskControl } from "./task-control.js";
 import { taskNotRunning } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
 import { TaskLoop } from "./task-loop.js";
@@ -30,7 +31,7 @@ export class TaskRunner {
     this.name = name;
     this.#deps = deps;
     this.#record = new TaskRecord({ task: name, clock, report, stored, onChange });
-    this.#loop = new TaskLoop(deps, this.#record, this.#requests);
+    this.#loop = new TaskLoop(deps, this.#record, this.#requests, this.#control());
     this.recovered = new Promise((resolve) => {
       this.#setRecovered = resolve;
     });
@@ -137,6 +138,35 @@ export class TaskRunner {
   async detach(): Promise<void> {
     this.#requests.detach();
     await this.settled;
+  }
+
+  /** For what lives beside the task. */
+  #control(): TaskControl {
+    const running = (): TaskRun | null => {
+      const isLeaving = this.#requests.killed || this.#requests.detached;
+      return this.isRunning && !isLeaving ? this.run : null;
+    };
+    return {
+      get run() {
+        return running();
+      },
+      restart: (event) => {
+        if (!running() || this.#requests.restartWanted) return;
+        this.emit(event);
+        this.#requests.restart(false);
+      },
+      signal: async (signal, event) => {
+        const run = running();
+        if (!run) return;
+        this.emit(event);
+        await run.signal(signal);
+      },
+      fail: (event) => {
+        if (this.state.State === "dead" || this.#requests.killed || this.#requests.detached) return;
+        this.emit(event);
+        this.#requests.kill();
+      },
+    };
   }
 
   #running(): TaskRun {

@@ -100,6 +100,32 @@ export const configSchema = z.strictObject(
         path: absolutePath("The directory. It has to be there when the agent starts."),
         read_only: flag(false, "Whether it can be had for reading only."),
       }),
+      artifact: group("Artifacts of tasks.", {
+        timeout: duration({ min: "1s", max: "24h" }, "30m", "How long fetching one artifact may take, all tries together."),
+        stall_timeout: duration({ min: "1s", max: "24h" }, "1m", "How long a download may bring nothing."),
+        retries: whole({ min: 0, max: 100 }, 2, "Further tries at once when the network or the server fails."),
+        max_concurrent: whole({ min: 1, max: 1000 }, 8, "Artifacts that are fetched at the same time."),
+        max_bytes: whole({ min: 1, max: Number.MAX_SAFE_INTEGER }, 100 * 2 ** 30, "The largest download, in bytes."),
+        max_unpacked_bytes: whole(
+          { min: 1, max: Number.MAX_SAFE_INTEGER },
+          100 * 2 ** 30,
+          "The most that an archive unpacks to, in bytes.",
+        ),
+        max_files: whole({ min: 1, max: 100_000_000 }, 4096, "The most entries of an archive or repository."),
+        max_ratio: whole({ min: 1, max: 1_000_000 }, 500, "How many times its size an archive may unpack to, beyond 64 MiB."),
+      }),
+      template: group("Templates of tasks.", {
+        disable_file_sandbox: flag(false, "Whether templates may read files outside of their allocation, as the agent's user."),
+        function_denylist: list([], "Functions that templates may not call; * stands for anything."),
+        max_bytes: whole({ min: 1024, max: 1 << 30 }, 10 << 20, "The most that a template makes, in bytes."),
+        max_steps: whole(
+          { min: 1000, max: 1_000_000_000 },
+          1_000_000,
+          "The most evaluations, calls and rounds of loops that rendering a template takes.",
+        ),
+        wait_min: duration({ min: "0s", max: "24h" }, "5s", "How long changes are collected before a template is rendered again."),
+        wait_max: duration({ min: "0s", max: "24h" }, "4m", "How long further changes can put that off."),
+      }),
       reserved: group("What is kept back for the host itself.", {
         cpu: whole({ min: 0, max: 1_000_000 }, 0, "MHz."),
         memory: whole({ min: 0, max: 1 << 30 }, 0, "MiB."),
@@ -114,6 +140,9 @@ export const configSchema = z.strictObject(
         denied_host_gids: idRanges("Groups that no task may run as: ids and ranges, such as 0,1000-1999."),
       }),
       docker: dockerSettings(),
+    }),
+    variables: group("Variables, which templates read.", {
+      max_count: whole({ min: 0, max: 1_000_000 }, 10_000, "Variables of the whole host; each holds at most 64 KiB."),
     }),
     retention: group("How much of the past is kept.", {
       terminal_allocations: whole({ min: 0, max: 10_000_000 }, 2000, "Ended allocations; the oldest are removed with their directories."),

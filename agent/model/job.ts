@@ -1,3 +1,5 @@
+import type { Artifact } from "./artifact.js";
+import type { Template } from "./template.js";
 import type { Duration, UnixNano } from "./units.js";
 
 /*
@@ -67,6 +69,8 @@ export interface TaskGroup {
 }
 
 export interface Task {
+  readonly Artifacts?: readonly Artifact[] | null;
+  readonly Templates?: readonly Template[] | null;
   readonly Name: string;
   readonly Driver: string;
   readonly User: string;

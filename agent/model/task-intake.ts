@@ -1,3 +1,4 @@
+import { readArtifact } from "./artifact-intake.js";
 import { readAffinities, readConstraints } from "./constraint-intake.js";
 import { FieldReader } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
@@ -8,6 +9,7 @@ import { readRestartPolicy } from "./policy-intake.js";
 import { noResources } from "./resources.js";
 import { type ServiceOwner, serviceReader } from "./service-intake.js";
 import { parseSignal } from "./signals.js";
+import { readTemplate } from "./template-intake.js";
 import { SECOND } from "./units.js";
 import { readVolumeMounts } from "./volume-intake.js";
 
@@ -17,7 +19,6 @@ const maxNameBytes = 128;
 const empty = {
   Actions: null,
   Affinities: null,
-  Artifacts: null,
   CSIPluginConfig: null,
   Constraints: null,
   Consul: null,
@@ -26,7 +27,6 @@ const empty = {
   ScalingPolicies: null,
   Schedule: null,
   Secrets: null,
-  Templates: null,
   Vault: null,
 };
 
@@ -44,7 +44,7 @@ const emptyIdentity = {
 };
 
 const shapes = {
-  lists: ["Actions", "Affinities", "Artifacts", "Constraints", "Identities", "ScalingPolicies", "Secrets", "Templates"],
+  lists: ["Actions", "Affinities", "Constraints", "Identities", "ScalingPolicies", "Secrets"],
   objects: ["CSIPluginConfig", "Consul", "Schedule", "Vault"],
 };
 
@@ -79,6 +79,8 @@ export function readTask(value: unknown, path: string, { restart, ...group }: Ta
     KillTimeout: from.duration("KillTimeout", 5 * SECOND),
     KillSignal: readSignal(from),
     ShutdownDelay: from.duration("ShutdownDelay", 0),
+    Artifacts: from.list("Artifacts", readArtifact),
+    Templates: from.list("Templates", readTemplate),
   };
 }
 
@@ -163,4 +165,6 @@ const known = [
   "KillTimeout",
   "KillSignal",
   "ShutdownDelay",
+  "Artifacts",
+  "Templates",
 ];

@@ -7,11 +7,12 @@ import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
 import type { ServiceRegistration } from "../model/service-registration.js";
 import type { TaskState } from "../model/task-state.js";
+import type { SealedVariable } from "../model/variable.js";
 import { jobKey } from "./effect.js";
 import { eventOf } from "./event-body.js";
 import type { JobCopies } from "./job-copies.js";
 import { byCreation } from "./ordered-map.js";
-import type { EvalRow, EventRow, StateRows, TaskStateRow } from "./protocol.js";
+import type { EvalRow, EventRow, StateRows, TaskStateRow, VariableRow } from "./protocol.js";
 import { decodeScalingEvents, decodeSchedulerConfig } from "./scheduling-rows.js";
 import type { HistoryRow, StoredHandle, TableName } from "./state-store.js";
 import { FIRST_INDEX, type TablesSnapshot } from "./tables.js";
@@ -31,6 +32,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
       nodes: indexOf("nodes"),
       namespaces: indexOf("namespaces"),
       services: indexOf("services"),
+      vars: indexOf("vars"),
     },
     allocs: decodeAllocs(rows, jobCopies).sort(byCreation),
     jobVersions,
@@ -43,6 +45,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
     scalingEvents: decodeScalingEvents(rows.scalingEvents),
     schedulerConfig: rows.schedulerConfig === undefined ? undefined : decodeSchedulerConfig(rows.schedulerConfig),
     services: rows.services.map((body) => parseJson(body) as ServiceRegistration).sort(byCreation),
+    variables: rows.variables.map(decodeVariable),
     tombstones: rows.tombstones,
     handles: grouped(
       rows.taskHandles,
@@ -155,6 +158,11 @@ function decodeNamespaces(bodies: readonly string[]): readonly Namespace[] {
   const stored = bodies.map((body) => parseJson(body) as Namespace);
   return stored.some(({ Name }) => Name === defaultNamespace.Name) ? stored : [defaultNamespace, ...stored];
 }
+const decodeVariable = ({ create_time, modify_time, body }: VariableRow): SealedVariable => ({
+  ...(parseJson(body) as Omit<SealedVariable, "CreateTime" | "ModifyTime">),
+  CreateTime: create_time,
+  ModifyTime: modify_time,
+});
 
 function decodeNode(body: string): Node {
   const node = parseJson(body) as Node;

@@ -7,6 +7,8 @@ import type { Node } from "../model/node.js";
 import type { ScalingEvents } from "../model/scaling.js";
 import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { ServiceRegistration } from "../model/service-registration.js";
+import type { SealedVariable } from "../model/variable.js";
+import { variableKey } from "../model/variable.js";
 import type { NewTaskEvent, StoredHandle, TableName } from "./state-store.js";
 
 /**
@@ -40,6 +42,8 @@ export type Effect =
   | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }
   | { readonly kind: "service"; readonly service: ServiceRegistration }
   | { readonly kind: "service-delete"; readonly id: string }
+  | { readonly kind: "variable"; readonly variable: SealedVariable }
+  | { readonly kind: "variable-delete"; readonly namespace: string; readonly path: string }
   | { readonly kind: "task-handle"; readonly allocId: string; readonly task: string; readonly handle: StoredHandle | null };
 
 export interface AllocEffect {
@@ -81,6 +85,9 @@ export function tableOf(effect: Effect): TableName | undefined {
     case "service":
     case "service-delete":
       return "services";
+    case "variable":
+    case "variable-delete":
+      return "vars";
     default:
       return undefined;
   }
@@ -109,6 +116,10 @@ export function watchKeyOf(effect: Effect): string | undefined {
       return `deployment:${effect.deployment.ID}`;
     case "deployment-delete":
       return `deployment:${effect.id}`;
+    case "variable":
+      return `var:${variableKey(effect.variable.Namespace, effect.variable.Path)}`;
+    case "variable-delete":
+      return `var:${variableKey(effect.namespace, effect.path)}`;
     default:
       return undefined;
   }

@@ -107,6 +107,14 @@ class BatchEncoder {
       case "service-delete":
         this.#add("dropService", effect.id);
         return;
+      case "variable": {
+        const { CreateTime, ModifyTime, ...body } = effect.variable;
+        this.#add("putVariable", body.Namespace, body.Path, CreateTime, ModifyTime, encodeJson(body));
+        return;
+      }
+      case "variable-delete":
+        this.#add("dropVariable", effect.namespace, effect.path);
+        return;
       case "task-handle":
         if (effect.handle === null) this.#add("dropTaskHandle", effect.allocId, effect.task);
         else this.#add("putTaskHandle", effect.allocId, effect.task, encodeJson(effect.handle));

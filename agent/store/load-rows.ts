@@ -25,6 +25,7 @@ export function loadRows(db: Database): StateRows {
     node: column("SELECT body FROM node")[0],
     scalingEvents: all("SELECT namespace, id, body FROM scaling_events"),
     schedulerConfig: column("SELECT body FROM scheduler_config")[0],
+    variables: all("SELECT create_time, modify_time, body FROM variables"),
   };
 }
 

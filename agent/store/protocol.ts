@@ -54,6 +54,13 @@ export interface StateRows {
   readonly launches: readonly { readonly namespace: string; readonly id: string; readonly launch: bigint }[];
   readonly scalingEvents: readonly ScalingEventsRow[];
   readonly schedulerConfig: string | undefined;
+  readonly variables: readonly VariableRow[];
+}
+
+export interface VariableRow {
+  readonly create_time: bigint;
+  readonly modify_time: bigint;
+  readonly body: string;
 }
 
 export interface AllocRow {

@@ -57,6 +57,12 @@ export function effectsOf(change: Change, tables: Tables, stamp: Stamp, limits: 
       return serviceEffects(change.service, tables, stamp);
     case "service-delete":
       return tables.services.get(change.id) ? [change] : [];
+    case "variable": {
+      const before = tables.variable(change.variable.Namespace, change.variable.Path);
+      return [{ kind: "variable", variable: { ...change.variable, ...timedStamps(before, stamp) } }];
+    }
+    case "variable-delete":
+      return tables.variable(change.namespace, change.path) ? [change] : [];
     case "alloc-create": {
       const alloc: Allocation = {
         ...change.alloc,

@@ -8,6 +8,7 @@ import type { ScalingEvents } from "../model/scaling.js";
 import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { NewRegistration, ServiceRegistration } from "../model/service-registration.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
+import type { SealedVariable } from "../model/variable.js";
 
 /**
  * The host's state: read from memory, written through one ordered queue to SQLite.
@@ -31,7 +32,7 @@ export interface StateStore extends StateReader {
   close(): Promise<void>;
 }
 
-export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces" | "services";
+export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces" | "services" | "vars";
 
 /** What the scheduler and the API read. Every object is an immutable snapshot. */
 export interface StateReader {
@@ -75,6 +76,9 @@ export interface StateReader {
   service(id: string): ServiceRegistration | undefined;
   servicesNamed(name: string): readonly ServiceRegistration[];
   servicesOfAlloc(allocId: string): readonly ServiceRegistration[];
+  variable(namespace: string, path: string): SealedVariable | undefined;
+  /** All variables, by namespace and path. */
+  variables(): readonly SealedVariable[];
 
   /** What a task runner kept to find its task again. */
   taskHandle(allocId: string, task: string): StoredHandle | undefined;
@@ -94,7 +98,8 @@ export interface StateReader {
 export interface StateWatch {
   /**
    * Calls `wake` once, after the next visible change of any of the keys; then the subscription is over.
-   * Keys: a table name, or `alloc:<id>`, `job:<namespace>/<id>`, `eval:<id>`, `deployment:<id>`, `namespace:<name>`.
+   * Keys: a table name, or `alloc:<id>`, `job:<namespace>/<id>`, `eval:<id>`, `deployment:<id>`, `namespace:<name>`,
+   * `var:<namespace>@<path>`.
    *
    * @returns a function that ends the subscription.
    */
@@ -127,6 +132,9 @@ export type Change =
   /** An instance of a service, new or with other members. Those of an allocation go with it. */
   | { readonly kind: "service"; readonly service: NewRegistration }
   | { readonly kind: "service-delete"; readonly id: string }
+  /** A variable, new or with other items. */
+  | { readonly kind: "variable"; readonly variable: Omit<SealedVariable, "CreateIndex" | "ModifyIndex" | "CreateTime" | "ModifyTime"> }
+  | { readonly kind: "variable-delete"; readonly namespace: string; readonly path: string }
   /** A new allocation. ClientStatus starts as `pending`. */
   | { readonly kind: "alloc-create"; readonly alloc: DesiredAllocation }
   /** Changes desired members of a known one. */

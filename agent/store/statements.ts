@@ -43,6 +43,9 @@ export const statements = {
   putSchedulerConfig: "INSERT INTO scheduler_config (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
   putService: "INSERT INTO services (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
   dropService: "DELETE FROM services WHERE id = ?",
+  putVariable: `INSERT INTO variables (namespace, path, create_time, modify_time, body) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (namespace, path) DO UPDATE SET create_time = excluded.create_time, modify_time = excluded.modify_time, body = excluded.body`,
+  dropVariable: "DELETE FROM variables WHERE namespace = ? AND path = ?",
   putNode: "INSERT INTO node (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
 } as const;
 

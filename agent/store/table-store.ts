@@ -9,6 +9,7 @@ import type { Node } from "../model/node.js";
 import type { ScalingEvents } from "../model/scaling.js";
 import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { ServiceRegistration } from "../model/service-registration.js";
+import type { SealedVariable } from "../model/variable.js";
 import { CommitQueue, type CommitQueueDeps } from "./commit-queue.js";
 import { type Effect, jobKey, tableOf, watchKeyOf } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
@@ -164,6 +165,14 @@ export abstract class TableStore implements StateStore {
 
   servicesOfAlloc(allocId: string): readonly ServiceRegistration[] {
     return this.#tables.services.listOf("alloc", allocId);
+  }
+
+  variable(namespace: string, path: string): SealedVariable | undefined {
+    return this.#tables.variable(namespace, path);
+  }
+
+  variables(): readonly SealedVariable[] {
+    return this.#tables.variables();
   }
 
   taskHandle(allocId: string, task: string): StoredHandle | undefined {

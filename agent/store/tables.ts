@@ -7,6 +7,7 @@ import type { Node } from "../model/node.js";
 import type { ScalingEvents } from "../model/scaling.js";
 import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { ServiceRegistration } from "../model/service-registration.js";
+import { type SealedVariable, variableKey } from "../model/variable.js";
 import { type Effect, jobKey, tableOf } from "./effect.js";
 import { GroupedMap } from "./ordered-map.js";
 import type { StoredHandle, TableName } from "./state-store.js";
@@ -30,6 +31,7 @@ export interface TablesSnapshot {
   readonly scalingEvents: ReadonlyMap<string, ScalingEvents>;
   readonly schedulerConfig: SchedulerConfig | undefined;
   readonly services: readonly ServiceRegistration[];
+  readonly variables: readonly SealedVariable[];
   /** Oldest first. */
   readonly tombstones: readonly string[];
   /** By allocation, then by task. */
@@ -49,6 +51,7 @@ export const emptySnapshot = (): TablesSnapshot => ({
     nodes: FIRST_INDEX,
     namespaces: FIRST_INDEX,
     services: FIRST_INDEX,
+    vars: FIRST_INDEX,
   },
   allocs: [],
   jobVersions: new Map(),
@@ -61,6 +64,7 @@ export const emptySnapshot = (): TablesSnapshot => ({
   scalingEvents: new Map(),
   schedulerConfig: undefined,
   services: [],
+  variables: [],
   tombstones: [],
   handles: new Map(),
 });
@@ -88,6 +92,7 @@ export class Tables {
   });
   readonly #jobVersions: Map<string, readonly Job[]>;
   readonly #tombstones: Set<string>;
+  readonly #variables: Map<string, SealedVariable>;
   readonly #handles = new Map<string, Map<string, StoredHandle>>();
   readonly #scalingEvents: Map<string, ScalingEvents>;
   #node: Node | undefined;
@@ -110,6 +115,7 @@ export class Tables {
     this.#node = from.node;
     this.#scalingEvents = new Map(from.scalingEvents);
     this.#schedulerConfig = from.schedulerConfig;
+    this.#variables = new Map(from.variables.map((variable) => [variableKey(variable.Namespace, variable.Path), variable]));
   }
 
   get index(): number {
@@ -144,6 +150,14 @@ export class Tables {
     return [...this.namespaces.values()].sort((a, b) => (a.Name < b.Name ? -1 : 1));
   }
 
+  variable(namespace: string, path: string): SealedVariable | undefined {
+    return this.#variables.get(variableKey(namespace, path));
+  }
+
+  variables(): readonly SealedVariable[] {
+    return [...this.#variables].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, variable]) => variable);
+  }
+
   handle(allocId: string, task: string): StoredHandle | undefined {
     return this.#handles.get(allocId)?.get(task);
   }
@@ -167,6 +181,7 @@ export class Tables {
       scalingEvents: new Map(this.#scalingEvents),
       schedulerConfig: this.#schedulerConfig,
       services: this.services.list(),
+      variables: this.variables(),
       tombstones: [...this.#tombstones],
       handles: new Map([...this.#handles].map(([allocId, tasks]) => [allocId, new Map(tasks)])),
     };
@@ -243,6 +258,12 @@ export class Tables {
         return;
       case "service-delete":
         this.services.delete(effect.id);
+        return;
+      case "variable":
+        this.#variables.set(variableKey(effect.variable.Namespace, effect.variable.Path), effect.variable);
+        return;
+      case "variable-delete":
+        this.#variables.delete(variableKey(effect.namespace, effect.path));
         return;
       case "task-handle":
         this.#putHandle(effect.allocId, effect.task, effect.handle);

@@ -25,6 +25,7 @@ import { searchRoutes } from "./search.js";
 import { servicesRoutes } from "./services.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
+import { variablesRoutes } from "./variables.js";
 
 type RouteDeps = Pick<
   ApiDeps,
@@ -41,6 +42,7 @@ type RouteDeps = Pick<
   | "gc"
   | "agent"
   | "stats"
+  | "variables"
 > & {
   readonly options: ApiOptions;
 };
@@ -70,6 +72,7 @@ export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...statsRoutes(deps),
   ...servicesRoutes(deps),
   ...gcRoutes(deps),
+  ...variablesRoutes(deps),
   ...nothingBelow("/v1/allocation/*rest", "/v1/client/allocation/*rest"),
 ];
 

@@ -9,6 +9,8 @@ import { JobValidator } from "../../agent/jobs/job-validator.js";
 import { HostStatsReader } from "../../agent/node/host-stats.js";
 import { MemoryStore } from "../../agent/store/memory-store.js";
 import type { Change } from "../../agent/store/state-store.js";
+import { memoryKeyring } from "../../agent/vars/testing/memory-keyring.js";
+import { Variables } from "../../agent/vars/variables.js";
 import type { AllocCommands, ApiDeps, JobCommands, NamespaceCommands } from "../deps.js";
 import { type Api, createApi } from "../server.js";
 import { HttpClient } from "./http-client.js";
@@ -75,6 +77,7 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Fixtur
       ofAllocation: async (allocId, task) => new AllocStats({ runs: () => new Map(), coreMhz: () => 1_000, clock }).of(allocId, task),
       ofHost: () => new HostStatsReader({ clock, dataDir: tmpdir() }).read(),
     },
+    variables: new Variables({ store, keyring: memoryKeyring(), options: { maxVariables: 100 } }),
     clock,
     log,
     ...overrides,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Logger } from "../../log.js";
 import { allocPath, makeTaskDir, taskDirs } from "../alloc-dir.js";
 import { unlessMissing } from "../fs/fs-error.js";
-import { ownerOf } from "../owner.js";
+import { fileOwner } from "../owner.js";
 import type { AllocHook } from "./alloc-hook.js";
 
 /**
@@ -23,7 +23,7 @@ export const migrateDiskHook: AllocHook = {
       const from = taskDirs(dataDir, previous, task.Name).local;
       if (!(await isDirectory(from))) continue;
       const dirs = taskDirs(dataDir, ID, task.Name);
-      makeTaskDir(dirs, task.Name, await ownerOf(task, log), readyDirs);
+      makeTaskDir(dirs, task.Name, await fileOwner(task.User, log), readyDirs);
       await move(from, dirs.local, log);
     }
   },

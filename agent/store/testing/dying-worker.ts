@@ -16,6 +16,7 @@ const opened: Opened = {
     evals: [],
     deployments: [],
     services: [],
+    variables: [],
     node: undefined,
     namespaces: [],
     launches: [],

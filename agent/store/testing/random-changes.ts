@@ -154,6 +154,13 @@ export const randomChange: fc.Arbitrary<RandomChange> = fc.oneof(
   scalingEvents,
   schedulerConfig,
   time.map((StatusUpdatedAt) => fixed({ kind: "node", node: aNode({ StatusUpdatedAt }) })),
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(name, fc.string())
+      .map(([Path, Data]) => fixed({ kind: "variable", variable: { Namespace: "default", Path, KeyID: "k", Data } })),
+  },
+  name.map((path) => fixed({ kind: "variable-delete", namespace: "default", path })),
   fc.tuple(name, task, handle).map(([allocId, of, value]) => fixed({ kind: "task-handle", allocId, task: of, handle: value })),
   fc.tuple(name, task).map(([allocId, of]) => fixed({ kind: "task-handle", allocId, task: of, handle: null })),
 );
