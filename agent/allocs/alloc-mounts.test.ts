@@ -46,7 +46,7 @@ const dirs = (name: string) => {
 test("secrets are mounted as the task's user has them, in their size", async () => {
   const { secrets } = dirs("t");
   await mounts({}).keepSecrets(dirs("t"), { uid: 7, gid: 8 }, 3);
-  expect(asked).toEqual([{ path: secrets, bytes: 3 * 1024 * 1024, uid: 7, gid: 8 }]);
+  expect(asked).toEqual([{ path: secrets, bytes: 3 * 1024 * 1024, uid: 7, gid: 8, mode: 0o700 }]);
 });
 
 test("what is in the directory already is not hidden", async () => {

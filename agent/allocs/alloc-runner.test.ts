@@ -183,7 +183,7 @@ describe("an allocation that can not be set up", () => {
   test("a network of its own is not pretended", async () => {
     const network = { Mode: "bridge", Device: "", CIDR: "", IP: "", MBits: 0, ReservedPorts: null, DynamicPorts: null };
     const id = await rig.run([aTask("t")], { group: { Networks: [network] } });
-    expect(rig.event(id, "t", "Setup Failure").DisplayMessage).toContain('network mode "bridge" is not supported');
+    expect(rig.event(id, "t", "Setup Failure").DisplayMessage).toContain('network mode "bridge": task "t" can not join it');
   });
 
   test("a group that the job has not is refused", async () => {

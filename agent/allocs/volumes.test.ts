@@ -87,7 +87,7 @@ describe("a task in the host's own file system", () => {
 });
 
 test("a driver that mounts is given the places", async () => {
-  Object.assign(rig.driver, { mounts: true });
+  Object.assign(rig.driver, { isolation: "image" });
   await run("certs", mount("/etc/certs", { PropagationMode: "host-to-task" }));
   await runs(1);
   expect(rig.driver.last("t").spec.mounts).toEqual([{ source, target: "/etc/certs", readOnly: true, propagation: "host-to-task" }]);

@@ -80,7 +80,8 @@ export class ShimClient {
   async start(): Promise<ShimHello> {
     await this.#connected();
     const { program, builtAt = 0, log } = this.#deps;
-    if (program && (this.#hello?.builtAt ?? 0) < builtAt) {
+    // One that does not say when it was built does not know how to hand over.
+    if (program && (this.#hello?.builtAt ?? builtAt) < builtAt) {
       try {
         await this.upgrade(program);
       } catch (error) {
