@@ -175,7 +175,7 @@ export class DockerDriver implements Driver {
       const attempts = config.containerExistsAttempts ?? options.containerExistsAttempts;
       const { id, known } = await this.#containers.create(create, spec, attempts, context.signal);
       if (known && known.State.Status !== "created") return this.#runs.takeUp(spec, known, { image: { ...image, config: null } });
-      return await this.#begin(spec, id, image, context);
+      return await this.#begin(spec, config, id, image, context);
     } catch (error) {
       this.#images.release(spec.runId);
       throw error;
@@ -183,13 +183,13 @@ export class DockerDriver implements Driver {
   }
 
   /** Starts a container that was made. One that does not start is removed again, unless the agent ends meanwhile. */
-  async #begin(spec: TaskSpec, id: string, image: FoundImage, { signal }: StartContext): Promise<TaskRun> {
-    const prepared = await this.#runs.prepare(spec, id, image);
+  async #begin(spec: TaskSpec, config: DockerTaskConfig, id: string, image: FoundImage, { signal }: StartContext): Promise<TaskRun> {
+    const prepared = await this.#runs.prepare(spec, config, id, image);
     try {
       await this.#engine
         .call("start container", (docker, abortSignal) => docker.getContainer(id).start({ abortSignal }))
         .catch((error: unknown) => this.#checkStarted(id, error));
-      const run = await prepared.started();
+      const run = prepared.started();
       if (signal.aborted) await run.stop("", 0);
       return run;
     } catch (error) {

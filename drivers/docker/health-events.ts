@@ -29,12 +29,9 @@ export class HealthEvents {
     this.#deps = deps;
   }
 
-  /** @returns null for a container without a health check. */
-  watch({ Id, State }: Pick<Docker.ContainerInspectInfo, "Id" | "State">): RunHealth | null {
-    const state = healthOf(State, this.#deps.time.now());
-    if (!state) return null;
+  watch(containerId: string, state: HealthState): RunHealth {
     const health = new ContainerHealth(state);
-    this.#watched.set(Id, health);
+    this.#watched.set(containerId, health);
     if (!this.#listening) {
       this.#listening = new AbortController();
       void this.#listen(this.#listening.signal);
@@ -107,7 +104,8 @@ class ContainerHealth implements RunHealth {
   }
 }
 
-function healthOf(state: Docker.ContainerInspectInfo["State"], now: bigint): HealthState | null {
+/** Null: it has no health check. */
+export function healthOf(state: Docker.ContainerInspectInfo["State"], now: bigint): HealthState | null {
   const health = state.Health;
   const status = health?.Status;
   if (status !== "starting" && status !== "healthy" && status !== "unhealthy") return null;

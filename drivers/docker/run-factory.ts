@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import type Docker from "dockerode";
 import type { Logger } from "pino";
-import type { DriverState, TaskSpec } from "../driver.js";
+import type { DriverState, HealthState, TaskSpec } from "../driver.js";
+import type { DockerTaskConfig } from "./config/task-config.js";
 import type { Containers } from "./containers.js";
 import type { Engine } from "./engine/engine.js";
 import { type ContainerExit, inspect, registerWait, watchExit } from "./exit-watch.js";
-import type { HealthEvents } from "./health-events.js";
+import { type HealthEvents, healthOf } from "./health-events.js";
 import type { FoundImage, ImageStore } from "./images/image-store.js";
 import { ContainerLogs } from "./logs/container-logs.js";
 import { stampOf } from "./logs/log-message.js";
@@ -30,12 +31,19 @@ export interface RunFactoryDeps {
 
 type HeldImage = Pick<FoundImage, "id" | "isOurs">;
 
+interface Started {
+  readonly id: string;
+  readonly stopSignal: string;
+  /** Null: it has no health check. */
+  readonly health: HealthState | null;
+}
+
 const bytesPerMiB = 1024 * 1024;
 
 /** A run whose container was made: everything that has to be there before it starts is. */
 export interface PreparedRun {
-  /** It was started. @throws EngineError. */
-  started(): Promise<DockerRun>;
+  /** It was started. */
+  started(): DockerRun;
   /** It did not start. */
   discard(): Promise<void>;
 }
@@ -55,11 +63,11 @@ export class RunFactory {
   }
 
   /** @throws EngineError. */
-  async prepare(spec: TaskSpec, containerId: string, image: HeldImage): Promise<PreparedRun> {
+  async prepare(spec: TaskSpec, config: DockerTaskConfig, containerId: string, image: FoundImage): Promise<PreparedRun> {
     const discarded = new AbortController();
     const signal = AbortSignal.any([discarded.signal, this.#deps.signal]);
     const output = this.#output(spec, containerId);
-    const logs = output && this.#containerLogs(spec, containerId, Boolean(spec.config.tty === true || spec.config.tty === "true"), output);
+    const logs = output && this.#containerLogs(spec, containerId, config.tty, output);
     try {
       await logs?.attach();
     } catch (error) {
@@ -69,12 +77,9 @@ export class RunFactory {
     const { engine, time } = this.#deps;
     const exit = registerWait({ engine, containerId, time, log: this.#log(spec), signal }, "next-exit");
     return {
-      started: async () => {
+      started: () => {
         logs?.follow();
-        const found = await inspect(this.#deps.engine, containerId);
-        // One that has ended already has no next exit.
-        const ended = found.State.Running ? exit : Promise.resolve(found.State.ExitCode);
-        return this.#run(spec, found, image, ended, logs, output);
+        return this.#run(spec, { id: containerId, ...promised(image, config) }, image, this.#end(containerId, exit), logs, output);
       },
       discard: async () => {
         discarded.abort();
@@ -91,7 +96,18 @@ export class RunFactory {
     const output = this.#output(spec, found.Id);
     const logs = output && this.#containerLogs(spec, found.Id, found.Config.Tty, output);
     logs?.follow();
-    return this.#run(spec, found, image, null, logs, output);
+    const stopSignal = (found.Config as { StopSignal?: string }).StopSignal || defaultStopSignal;
+    const health = healthOf(found.State, this.#deps.time.now());
+    return this.#run(spec, { id: found.Id, stopSignal, health }, image, null, logs, output);
+  }
+
+  /** A container that has ended before the engine knew of our wait has no next exit. */
+  async #end(containerId: string, waiting: Promise<number>): Promise<number> {
+    const seen = inspect(this.#deps.engine, containerId).then(
+      ({ State }) => (State.Running ? waiting : State.ExitCode),
+      () => waiting,
+    );
+    return Promise.race([waiting, seen]);
   }
 
   async close(): Promise<void> {
@@ -101,7 +117,7 @@ export class RunFactory {
 
   #run(
     spec: TaskSpec,
-    found: Docker.ContainerInspectInfo,
+    container: Started,
     image: HeldImage | null,
     registered: Promise<number> | null,
     logs: ContainerLogs | null,
@@ -112,10 +128,10 @@ export class RunFactory {
     const log = this.#log(spec);
     this.#logs.set(runId, logs);
     const ended = new Promise<ContainerExit>((resolve) => {
-      const watched = watchExit({ engine, containerId: found.Id, time, log, signal }, registered);
+      const watched = watchExit({ engine, containerId: container.id, time, log, signal }, registered);
       void watched.then(async (exit) => {
         if (exit === null) return;
-        health.forget(found.Id);
+        health.forget(container.id);
         await logs?.finish();
         resolve(exit);
       });
@@ -123,16 +139,16 @@ export class RunFactory {
     return new DockerRun({
       engine,
       runId,
-      containerId: found.Id,
+      containerId: container.id,
       image,
-      stopSignal: (found.Config as { StopSignal?: string }).StopSignal || defaultStopSignal,
+      stopSignal: container.stopSignal,
       ended,
-      health: found.State.Running ? health.watch(found) : null,
+      health: container.health && health.watch(container.id, container.health),
       time,
       log,
       signal,
       remove: async () => {
-        if (!keepsContainers) await containers.remove(found.Id);
+        if (!keepsContainers) await containers.remove(container.id);
         output?.close(true);
         images.release(runId);
         this.#logs.delete(runId);
@@ -169,6 +185,13 @@ export class RunFactory {
   #log({ allocId, task }: TaskSpec): Logger {
     return this.#deps.log.child({ allocId, task });
   }
+}
+
+/** What is known of a container that was just started, without asking the engine. */
+function promised({ config }: FoundImage, { healthchecksDisabled }: DockerTaskConfig): Omit<Started, "id"> {
+  const { StopSignal, Healthcheck } = config as { StopSignal?: string; Healthcheck?: { Test?: readonly string[] } };
+  const isChecked = !healthchecksDisabled && (Healthcheck?.Test?.length ?? 0) > 0 && Healthcheck?.Test?.[0] !== "NONE";
+  return { stopSignal: StopSignal || defaultStopSignal, health: isChecked ? { status: "starting", since: 0n, output: "" } : null };
 }
 
 /** What an earlier agent has stored of the run's image. */
