@@ -18,7 +18,7 @@ import { createOptions } from "./container/create-options.js";
 import { hostPath } from "./container/host-paths.js";
 import { Containers } from "./containers.js";
 import { Engine } from "./engine/engine.js";
-import { EngineError, isEngineDown } from "./engine/engine-error.js";
+import { EngineError, engineError, isEngineDown, isUnreachable } from "./engine/engine-error.js";
 import { fingerprintEngine } from "./fingerprint.js";
 import { HealthEvents } from "./health-events.js";
 import { type FoundImage, ImageStore } from "./images/image-store.js";
@@ -175,7 +175,7 @@ export class DockerDriver implements Driver {
       const attempts = config.containerExistsAttempts ?? options.containerExistsAttempts;
       const { id, known } = await this.#containers.create(create, spec, attempts, context.signal);
       if (known && known.State.Status !== "created") return this.#runs.takeUp(spec, known, { image: { ...image, config: null } });
-      return await this.#begin(spec, config, id, image, context);
+      return await this.#begin(spec, config, id, image);
     } catch (error) {
       this.#images.release(spec.runId);
       throw error;
@@ -183,15 +183,13 @@ export class DockerDriver implements Driver {
   }
 
   /** Starts a container that was made. One that does not start is removed again, unless the agent ends meanwhile. */
-  async #begin(spec: TaskSpec, config: DockerTaskConfig, id: string, image: FoundImage, { signal }: StartContext): Promise<TaskRun> {
+  async #begin(spec: TaskSpec, config: DockerTaskConfig, id: string, image: FoundImage): Promise<TaskRun> {
     const prepared = await this.#runs.prepare(spec, config, id, image);
     try {
       await this.#engine
         .call("start container", (docker, abortSignal) => docker.getContainer(id).start({ abortSignal }))
         .catch((error: unknown) => this.#checkStarted(id, error));
-      const run = prepared.started();
-      if (signal.aborted) await run.stop("", 0);
-      return run;
+      return prepared.started();
     } catch (error) {
       await prepared.discard();
       if (!isEngineDown(error) && !this.#closing.signal.aborted) await this.#containers.remove(id).catch(() => {});
@@ -218,7 +216,11 @@ export class DockerDriver implements Driver {
       pullTimeoutMs: config.imagePullTimeoutMs ?? this.#deps.options.imagePullTimeoutMs,
       owner: spec.runId,
     };
-    return this.#images.ensure(request, (text) => message(text, { image: config.image }), signal);
+    return this.#images
+      .ensure(request, (text) => message(text, { image: config.image }), signal)
+      .catch((error: DriverError) => {
+        throw isUnreachable(error.cause) ? engineError(`image ${config.image}`, error.cause, 0) : error;
+      });
   }
 
   /** Does it again while the engine is away: that it restarts is no failure of the task's. */

@@ -106,9 +106,10 @@ export class DockerRun implements TaskRun {
     const { engine, containerId } = this.#deps;
     const number = (constants.signals as Readonly<Record<string, number>>)[signal];
     if (number === undefined) throw new DriverError(`error unknown signal given for shutdown: ${signal}`, false);
+    // Before it is sent: the container may have ended by the time that the engine says so.
+    this.#sent.add(number);
     try {
       await engine.call("signal container", (docker, abortSignal) => docker.getContainer(containerId).kill({ signal, abortSignal }));
-      this.#sent.add(number);
       return true;
     } catch (error) {
       if (isGone(error) || (error instanceof EngineError && /is not running/.test(error.said))) return false;

@@ -43,10 +43,13 @@ dockerScenario(
     const { ID } = await agent.run(job("gone", [container("t", "echo up; exec sleep 1000")], {}, restarts));
     await waitFor("it to be up", () => logOf(agent, ID) === "up\n");
     engine.kill();
+    await agent.register(job("meanwhile", [container("t", "exec sleep 1000")]));
     engine.start();
     const after = await agent.untilAlloc(ID, "to run again", (a) => a.TaskStates.t.Restarts === 1 && a.ClientStatus === "running", 60_000);
     expect(types(after)).toEqual(["Received", "Task Setup", "Started", "Terminated", "Restarting", "Started"]);
-    expect(runningContainers(engine)).toEqual([`t-${ID}`]);
+    const [patient] = await agent.untilAllocs("meanwhile", "to run", (all) => all[0]?.ClientStatus === "running");
+    expect(types(patient)).toEqual(["Received", "Task Setup", "Started"]);
+    expect([...runningContainers(engine)].sort()).toEqual([`t-${ID}`, `t-${patient.ID}`].sort());
     expect(logOf(agent, ID)).toMatch(/^(up\n){1,2}$/);
   },
   { own: [], seconds: 150 },

@@ -30,6 +30,10 @@ export const isEngineDown = (error: unknown): error is EngineError =>
 
 export const isGone = (error: unknown): boolean => error instanceof EngineError && error.kind === "gone";
 
+/** Whether a call failed on the way to the engine. */
+export const isUnreachable = (thrown: unknown): boolean =>
+  ["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE"].includes(String((thrown as { readonly code?: unknown } | null)?.code));
+
 /** @param what the call, as in "create container". */
 export function engineError(what: string, thrown: unknown, timeoutMs: number): EngineError {
   if (thrown instanceof EngineError) return thrown;
