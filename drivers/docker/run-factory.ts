@@ -10,6 +10,7 @@ import type { FoundImage, ImageStore } from "./images/image-store.js";
 import { ContainerLogs } from "./logs/container-logs.js";
 import { stampOf } from "./logs/log-message.js";
 import { OutputLog } from "./logs/output-log.js";
+import { driverNetwork } from "./network/driver-network.js";
 import { DockerRun, defaultStopSignal } from "./run.js";
 import type { WallTime } from "./wall-time.js";
 
@@ -128,6 +129,7 @@ export class RunFactory {
       stopSignal: (found.Config as { StopSignal?: string }).StopSignal || defaultStopSignal,
       ended,
       health: found.State.Running ? health.watch(found) : null,
+      network: driverNetwork(spec, found),
       time,
       log,
       signal,
