@@ -7,6 +7,7 @@ import type { EventFilter } from "../agent/events/event-filter.js";
 import type { Logger } from "../agent/log.js";
 import type { Job } from "../agent/model/job.js";
 import type { Namespace } from "../agent/model/namespace.js";
+import type { ServiceRegistration } from "../agent/model/service-registration.js";
 import type { StateReader } from "../agent/store/state-store.js";
 import type { Variables } from "../agent/vars/variables.js";
 import type { DeploymentCommands, NodeCommands, SchedulingCommands } from "./commands.js";
@@ -138,7 +139,7 @@ export interface GcCommands {
 
 export interface ServiceCommands {
   /** Takes an instance of a service out of the registry. @returns the index of the change. */
-  delete(id: string): Promise<number>;
+  deregister(service: ServiceRegistration): Promise<number>;
 }
 
 /** Variables. Writes reject with AllocdError or InvalidField when the caller is mistaken. */

@@ -232,7 +232,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     deployments: jobs.deployments,
     nodes: nodeService,
     gc,
-    services: { delete: (id) => store.commit([{ kind: "service-delete", id }], { refusable: true }) },
+    services: { deregister: (service) => store.commit([{ kind: "service-delete", service }], { refusable: true }) },
     exec,
     fs: createFsRouter({ files, log }),
     agent: { version, dataDir },

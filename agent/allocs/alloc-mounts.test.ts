@@ -80,3 +80,8 @@ test("an allocation without mounts is removed without the shim", async () => {
   await removeAllocDir(dataDir, "a", mounts(null));
   expect(existsSync(allocPath(dataDir, "a"))).toBe(false);
 });
+
+test("users that only an image knows may all use them", async () => {
+  await mounts({}).keepSecrets(dirs("t"), "anyone", 1);
+  expect(asked).toMatchObject([{ uid: 0, gid: 0, mode: 0o1777 }]);
+});

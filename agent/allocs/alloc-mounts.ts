@@ -26,7 +26,9 @@ const bytesPerMiB = 1024 * 1024;
 export class AllocMounts {
   readonly #mounter: Mounter | null;
   readonly #log: Logger;
-  #hasFailed = false;
+  /** The kernel lets nobody here mount. */
+  #isRefused = false;
+  #isTold = false;
   #mountinfo: Promise<string> | undefined;
 
   /** @param mounter null: nothing is ever mounted. */
@@ -43,7 +45,7 @@ export class AllocMounts {
    */
   async keepSecrets({ secrets, task }: TaskDirs, owner: Owner | "anyone" | null, sizeMB: number): Promise<void> {
     const mounter = this.#mounter;
-    if (!mounter || this.#hasFailed) return;
+    if (!mounter || this.#isRefused) return;
     try {
       const [own, around] = await Promise.all([stat(secrets), stat(task)]);
       // A mount would hide what an earlier agent, or the task, has put there.
@@ -52,8 +54,10 @@ export class AllocMounts {
       const { uid, gid } = owner === null || owner === "anyone" ? { uid: 0, gid: 0 } : owner;
       await mounter.mountTmpfs({ path: secrets, bytes: sizeMB * bytesPerMiB, uid, gid, mode: owner === "anyone" ? 0o1777 : 0o700 });
     } catch (error) {
-      this.#hasFailed = true;
-      this.#log.warn({ reason: messageOf(error) }, "secrets are kept on the disk: no tmpfs can be mounted for them");
+      const reason = messageOf(error);
+      this.#isRefused = /: E(PERM|ACCES)$/.test(reason);
+      if (!this.#isTold) this.#log.warn({ reason, secrets }, "secrets are kept on the disk: no tmpfs can be mounted for them");
+      this.#isTold = true;
     }
   }
 

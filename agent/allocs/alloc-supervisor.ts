@@ -202,7 +202,7 @@ export class AllocSupervisor {
   async #deregisterOver(): Promise<void> {
     const { store } = this.#deps;
     const over = store.services().filter(({ AllocID }) => !this.#runners.has(AllocID));
-    if (over.length > 0) await store.commit(over.map(({ ID }): Change => ({ kind: "service-delete", id: ID })));
+    if (over.length > 0) await store.commit(over.map((service): Change => ({ kind: "service-delete", service })));
   }
 
   #alloc(id: string): Allocation {

@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { ManualClock } from "../../api/testing/manual.js";
 import { MemoryStore } from "../store/memory-store.js";
-import { aDeployment, aJob, aNode, anAlloc, anEval } from "../store/testing/samples.js";
+import { aDeployment, aJob, aNode, anAlloc, anEval, aRegistration } from "../store/testing/samples.js";
 import { encodeEvent } from "./event.js";
 import { EventBroker, type Heard, type Subscription } from "./event-broker.js";
 import { EventFilter } from "./event-filter.js";
@@ -39,6 +39,8 @@ test("every kind of change is told by its topic, with the object as it is after 
     () => store.commit([{ kind: "alloc-create", alloc }]),
     () => store.commit([{ kind: "alloc-desired", id: "a1", patch: { DesiredStatus: "stop" } }]),
     () => store.commit([{ kind: "alloc-observed", id: "a1", patch: { ClientStatus: "running" } }]),
+    () => store.commit([{ kind: "service", service: aRegistration("s1", { AllocID: "a1" }) }]),
+    () => store.commit([{ kind: "service-delete", service: aRegistration("s1", { AllocID: "a1" }) }]),
     () => job("web", { Stop: true, Version: 1 }),
     () => store.commit([{ kind: "job-delete", namespace: "default", id: "web" }]),
   ];
@@ -55,6 +57,8 @@ test("every kind of change is told by its topic, with the object as it is after 
     "Allocation PlanResult a1",
     "Allocation PlanResult a1",
     "Allocation AllocationUpdated a1",
+    "Service ServiceRegistration s1",
+    "Service ServiceDeregistration s1",
     "Job JobDeregistered web",
     "Job JobDeregistered web",
   ]);

@@ -5,10 +5,12 @@ import { encodeDeployment } from "../model/encode-deployment.js";
 import { encodeEvaluation } from "../model/encode-evaluation.js";
 import { encodeJob } from "../model/encode-job.js";
 import { encodeNode } from "../model/encode-node.js";
+import { encodeService } from "../model/encode-service.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import { encodeJson } from "../model/json.js";
 import type { Node } from "../model/node.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
 import type { Change, StateReader } from "../store/state-store.js";
 
 export const TOPICS = ["Job", "Evaluation", "Allocation", "Deployment", "Node", "Service"] as const;
@@ -67,6 +69,12 @@ export function eventOf(change: Change, store: StateReader): StreamEvent | undef
       const node = store.node();
       return node && nodeEvent(node);
     }
+    case "service": {
+      const service = store.service(change.service.ID);
+      return service && serviceEvent(service, "ServiceRegistration");
+    }
+    case "service-delete":
+      return serviceEvent({ CreateIndex: 0, ModifyIndex: 0, ...change.service }, "ServiceDeregistration");
     default:
       return undefined;
   }
@@ -126,6 +134,16 @@ const nodeEvent = (node: Node): StreamEvent => ({
   FilterKeys: [],
   bytes: SMALL,
   payload: () => `{"Node":${encodeNode(node)}}`,
+});
+
+const serviceEvent = (service: ServiceRegistration, Type: string): StreamEvent => ({
+  Topic: "Service",
+  Type,
+  Key: service.ID,
+  Namespace: service.Namespace,
+  FilterKeys: keys(service.ServiceName),
+  bytes: SMALL,
+  payload: () => `{"Service":${encodeService(service)}}`,
 });
 
 const keys = (...ids: readonly string[]): readonly string[] => ids.filter((id) => id !== "");

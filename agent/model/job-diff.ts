@@ -53,6 +53,7 @@ export const UNSEEN_OF_TASK = [
   "Constraints",
   "Affinities",
   "ScalingPolicies",
+  "Services",
   "RestartPolicy",
   "KillTimeout",
   "KillSignal",

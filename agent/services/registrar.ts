@@ -25,10 +25,10 @@ export class Registrar {
   async set(wanted: readonly NewRegistration[]): Promise<void> {
     const changes: Change[] = [];
     const ids = new Set(wanted.map(({ ID }) => ID));
-    for (const id of [...this.#known.keys()]) {
-      if (ids.has(id)) continue;
-      this.#known.delete(id);
-      changes.push({ kind: "service-delete", id });
+    for (const service of [...this.#known.values()]) {
+      if (ids.has(service.ID)) continue;
+      this.#known.delete(service.ID);
+      changes.push({ kind: "service-delete", service });
     }
     for (const service of wanted) {
       if (sameJson(service, this.#known.get(service.ID))) continue;

@@ -56,7 +56,7 @@ export function effectsOf(change: Change, tables: Tables, stamp: Stamp, limits: 
     case "service":
       return serviceEffects(change.service, tables, stamp);
     case "service-delete":
-      return tables.services.get(change.id) ? [change] : [];
+      return tables.services.get(change.service.ID) ? [{ kind: "service-delete", id: change.service.ID }] : [];
     case "variable": {
       const before = tables.variable(change.variable.Namespace, change.variable.Path);
       return [{ kind: "variable", variable: { ...change.variable, ...timedStamps(before, stamp) } }];

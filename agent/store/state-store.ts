@@ -131,7 +131,7 @@ export type Change =
   | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }
   /** An instance of a service, new or with other members. Those of an allocation go with it. */
   | { readonly kind: "service"; readonly service: NewRegistration }
-  | { readonly kind: "service-delete"; readonly id: string }
+  | { readonly kind: "service-delete"; readonly service: NewRegistration }
   /** A variable, new or with other items. */
   | { readonly kind: "variable"; readonly variable: Omit<SealedVariable, "CreateIndex" | "ModifyIndex" | "CreateTime" | "ModifyTime"> }
   | { readonly kind: "variable-delete"; readonly namespace: string; readonly path: string }

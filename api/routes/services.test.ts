@@ -92,7 +92,7 @@ test("a query waits for the next change of a service", async () => {
   const { headers } = await fixture.http.get("/v1/service/web");
   const blocked = fixture.http.get(`/v1/service/web?index=${headers["x-nomad-index"]}&wait=60s`);
   while (fixture.api.blockedQueries() === 0) await new Promise(setImmediate);
-  await fixture.commit({ kind: "service-delete", id: "1" });
+  await fixture.commit({ kind: "service-delete", service: aService("1") });
   expect((await blocked).json).toEqual([]);
 });
 
@@ -114,7 +114,7 @@ test("an instance is deleted under its own name only, with an empty answer", asy
     undefined,
     "11",
   ]);
-  expect(fixture.calls).toEqual([["deleteService", "1"]]);
+  expect(fixture.calls).toEqual([["deregister", "1"]]);
   for (const path of ["/v1/service/api/1", "/v1/service/web/2", "/v1/service/web/1?namespace=prod"]) {
     const missing = await fixture.http.request("DELETE", path);
     expect([missing.status, missing.text]).toEqual([404, "service registration not found"]);

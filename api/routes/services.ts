@@ -30,8 +30,7 @@ export const servicesRoutes = ({ store, services, allocs }: ServicesDeps): reado
       const { name = "", id = "" } = call.params;
       const service = store.service(id);
       const isMeant = service?.ServiceName === name && isIn(call.query, service);
-      found(isMeant ? service : undefined, "service registration not found");
-      return answer("", { index: await services.delete(id) });
+      return answer("", { index: await services.deregister(found(isMeant ? service : undefined, "service registration not found")) });
     },
   },
   {

@@ -67,8 +67,8 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Fixtur
       collectAll: () => calls.push(["collectAll"]),
     },
     services: {
-      delete: async (id) => {
-        calls.push(["deleteService", id]);
+      deregister: async ({ ID }) => {
+        calls.push(["deregister", ID]);
         return 11;
       },
     },

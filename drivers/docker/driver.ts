@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type Docker from "dockerode";
 import type { Logger } from "pino";
 import type { DriverInfo } from "../../agent/model/node.js";
+import type { DriverNetwork } from "../../agent/model/service-address.js";
 import {
   type AllocLookup,
   type Driver,
@@ -16,12 +17,15 @@ import {
 import { type DockerTaskConfig, parseTaskConfig } from "./config/task-config.js";
 import { createOptions } from "./container/create-options.js";
 import { hostPath } from "./container/host-paths.js";
+import { networking } from "./container/networking.js";
 import { Containers } from "./containers.js";
 import { Engine } from "./engine/engine.js";
 import { EngineError, engineError, isEngineDown, isUnreachable } from "./engine/engine-error.js";
+import { inspect } from "./exit-watch.js";
 import { fingerprintEngine } from "./fingerprint.js";
 import { HealthEvents } from "./health-events.js";
 import { type FoundImage, ImageStore } from "./images/image-store.js";
+import { driverNetwork } from "./network/driver-network.js";
 import { DockerGroupNetworks } from "./network/group-networks.js";
 import type { DockerHost, DockerOptions } from "./options.js";
 import { RunFactory } from "./run-factory.js";
@@ -189,12 +193,23 @@ export class DockerDriver implements Driver {
       await this.#engine
         .call("start container", (docker, abortSignal) => docker.getContainer(id).start({ abortSignal }))
         .catch((error: unknown) => this.#checkStarted(id, error));
-      return prepared.started();
+      return prepared.started(await this.#network(spec, config, id));
     } catch (error) {
       await prepared.discard();
       if (!isEngineDown(error) && !this.#closing.signal.aborted) await this.#containers.remove(id).catch(() => {});
       throw error;
     }
+  }
+
+  /** Known only now that it runs, and asked for only where it has a network of its own. */
+  async #network(spec: TaskSpec, config: DockerTaskConfig, id: string): Promise<DriverNetwork | undefined> {
+    const mode = String(networking(spec, config).host.NetworkMode);
+    if (mode === "host" || mode === "none" || mode.startsWith("container:")) return undefined;
+    // One that has ended already is no failure of its start.
+    return inspect(this.#engine, id).then(
+      (found) => driverNetwork(spec, found),
+      () => undefined,
+    );
   }
 
   /** A call that went wrong may have started it all the same. Source of the text: reference behaviour §6.5. */

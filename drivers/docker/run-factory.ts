@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type Docker from "dockerode";
 import type { Logger } from "pino";
+import type { DriverNetwork } from "../../agent/model/service-address.js";
 import type { DriverState, HealthState, TaskSpec } from "../driver.js";
 import type { DockerTaskConfig } from "./config/task-config.js";
 import type { Containers } from "./containers.js";
@@ -11,6 +12,7 @@ import type { FoundImage, ImageStore } from "./images/image-store.js";
 import { ContainerLogs } from "./logs/container-logs.js";
 import { stampOf } from "./logs/log-message.js";
 import { OutputLog } from "./logs/output-log.js";
+import { driverNetwork } from "./network/driver-network.js";
 import { DockerRun, defaultStopSignal } from "./run.js";
 import type { WallTime } from "./wall-time.js";
 
@@ -36,6 +38,8 @@ interface Started {
   readonly stopSignal: string;
   /** Null: it has no health check. */
   readonly health: HealthState | null;
+  /** Where its services may be found, when it has an address of its own. */
+  readonly network: DriverNetwork | undefined;
 }
 
 const bytesPerMiB = 1024 * 1024;
@@ -43,7 +47,7 @@ const bytesPerMiB = 1024 * 1024;
 /** A run whose container was made: everything that has to be there before it starts is. */
 export interface PreparedRun {
   /** It was started. */
-  started(): DockerRun;
+  started(network: DriverNetwork | undefined): DockerRun;
   /** It did not start. */
   discard(): Promise<void>;
 }
@@ -77,9 +81,9 @@ export class RunFactory {
     const { engine, time } = this.#deps;
     const exit = registerWait({ engine, containerId, time, log: this.#log(spec), signal }, "next-exit");
     return {
-      started: () => {
+      started: (network) => {
         logs?.follow();
-        return this.#run(spec, { id: containerId, ...promised(image, config) }, image, this.#end(containerId, exit), logs, output);
+        return this.#run(spec, { id: containerId, network, ...promised(image, config) }, image, this.#end(containerId, exit), logs, output);
       },
       discard: async () => {
         discarded.abort();
@@ -98,7 +102,7 @@ export class RunFactory {
     logs?.follow();
     const stopSignal = (found.Config as { StopSignal?: string }).StopSignal || defaultStopSignal;
     const health = healthOf(found.State, this.#deps.time.now());
-    return this.#run(spec, { id: found.Id, stopSignal, health }, image, null, logs, output);
+    return this.#run(spec, { id: found.Id, stopSignal, health, network: driverNetwork(spec, found) }, image, null, logs, output);
   }
 
   /** A container that has ended before the engine knew of our wait has no next exit. */
@@ -144,6 +148,7 @@ export class RunFactory {
       stopSignal: container.stopSignal,
       ended,
       health: container.health && health.watch(container.id, container.health),
+      network: container.network,
       time,
       log,
       signal,
@@ -188,7 +193,7 @@ export class RunFactory {
 }
 
 /** What is known of a container that was just started, without asking the engine. */
-function promised({ config }: FoundImage, { healthchecksDisabled }: DockerTaskConfig): Omit<Started, "id"> {
+function promised({ config }: FoundImage, { healthchecksDisabled }: DockerTaskConfig): Omit<Started, "id" | "network"> {
   const { StopSignal, Healthcheck } = config as { StopSignal?: string; Healthcheck?: { Test?: readonly string[] } };
   const isChecked = !healthchecksDisabled && (Healthcheck?.Test?.length ?? 0) > 0 && Healthcheck?.Test?.[0] !== "NONE";
   return { stopSignal: StopSignal || defaultStopSignal, health: isChecked ? { status: "starting", since: 0n, output: "" } : null };

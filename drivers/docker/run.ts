@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import type { Logger } from "pino";
+import type { DriverNetwork } from "../../agent/model/service-address.js";
 import {
   DriverError,
   type DriverState,
@@ -29,6 +30,7 @@ export interface DockerRunDeps {
   /** Resolves when the container has ended and its output is in the log files; never when the agent ends first. */
   readonly ended: Promise<ContainerExit>;
   readonly health: RunHealth | null;
+  readonly network: DriverNetwork | undefined;
   readonly time: WallTime;
   readonly log: Logger;
   /** Aborted when the agent ends. */
@@ -49,6 +51,7 @@ export class DockerRun implements TaskRun {
   readonly state: DriverState;
   readonly exited: Promise<ExitResult>;
   readonly health: RunHealth | null;
+  readonly network?: DriverNetwork;
   readonly #deps: DockerRunDeps;
   /** Numbers of signals that we have sent: an exit code says which of them was the last. */
   readonly #sent = new Set<number>();
@@ -60,6 +63,7 @@ export class DockerRun implements TaskRun {
     const { containerId, image } = deps;
     this.state = { containerId, image: image && { id: image.id, isOurs: image.isOurs } };
     this.health = deps.health;
+    if (deps.network) this.network = deps.network;
     this.exited = deps.ended.then((exit) => {
       this.#isOver = true;
       return this.#result(exit);

@@ -3,7 +3,7 @@ import type { DesiredAllocation } from "../../model/allocation.js";
 import { defaultSchedulerConfig } from "../../model/scheduler-config.js";
 import { MAX_TASK_EVENTS, type TaskState } from "../../model/task-state.js";
 import type { Change, StateReader } from "../state-store.js";
-import { aDeployment, aJob, aNamespace, aNode, anAlloc, anEval, aTaskEvent, aTaskState } from "./samples.js";
+import { aDeployment, aJob, aNamespace, aNode, anAlloc, anEval, aRegistration, aTaskEvent, aTaskState } from "./samples.js";
 
 /** A change as the agent's parts make it, of few objects so that changes meet. */
 export interface RandomChange {
@@ -129,6 +129,16 @@ const schedulerConfig = fc
   .boolean()
   .map((RejectJobRegistration) => fixed({ kind: "scheduler-config", config: { ...defaultSchedulerConfig, RejectJobRegistration } }));
 
+const service = fc
+  .record({
+    ID: fc.constantFrom("s1", "s2", "s3"),
+    AllocID: name,
+    ServiceName: name,
+    Tags: fc.array(name, { maxLength: 2 }),
+    Port: fc.nat(3),
+  })
+  .map(({ ID, ...members }) => aRegistration(ID, members));
+
 const handle = fc.record({
   run: fc.nat(),
   driver: fc.option(fc.dictionary(name, json, { noNullPrototype: true }), { nil: null }),
@@ -153,6 +163,8 @@ export const randomChange: fc.Arbitrary<RandomChange> = fc.oneof(
   name.map((id) => fixed({ kind: "deployment-delete", id })),
   scalingEvents,
   schedulerConfig,
+  { weight: 2, arbitrary: service.map((of) => fixed({ kind: "service", service: of })) },
+  service.map((of) => fixed({ kind: "service-delete", service: of })),
   time.map((StatusUpdatedAt) => fixed({ kind: "node", node: aNode({ StatusUpdatedAt }) })),
   {
     weight: 2,

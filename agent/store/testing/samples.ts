@@ -4,6 +4,7 @@ import type { Evaluation } from "../../model/evaluation.js";
 import type { Job } from "../../model/job.js";
 import type { Namespace } from "../../model/namespace.js";
 import type { Node } from "../../model/node.js";
+import type { NewRegistration } from "../../model/service-registration.js";
 import { blankTaskEvent, type TaskEvent, type TaskState } from "../../model/task-state.js";
 import type { Change, NewTaskEvent } from "../state-store.js";
 
@@ -175,4 +176,19 @@ export const transition = (id: string, task: string, state: TaskState, run = 1):
   kind: "alloc-observed",
   id,
   patch: { TaskStates: { [task]: state }, events: state.Events.map((event): NewTaskEvent => ({ task, run, event })) },
+});
+
+export const aRegistration = (ID: string, members: Partial<NewRegistration> = {}): NewRegistration => ({
+  ID,
+  ServiceName: "web",
+  Namespace: "default",
+  NodeID: "node",
+  Datacenter: "dc1",
+  JobID: "web",
+  AllocID: "a",
+  Tags: [],
+  Meta: {},
+  Address: "127.0.0.1",
+  Port: 80,
+  ...members,
 });

@@ -170,3 +170,14 @@ describe("paths of the host", () => {
     expect(bindsOf(["/etc:/x:ro", "local:/y"], { volumes })).toEqual(["/etc:/x:ro,z", `${dir}/t/local:/y:z`]);
   });
 });
+
+test("the job's volumes are mounted though the driver's own volumes are not enabled", () => {
+  const mounts = [
+    { source: "/srv/data", target: "/data", readOnly: false, propagation: "private" as const },
+    { source: "/srv/certs", target: "/certs", readOnly: true, propagation: "host-to-task" as const },
+  ];
+  expect(create({}, { mounts }).HostConfig?.Mounts).toEqual([
+    { Type: "bind", Source: "/srv/data", Target: "/data", ReadOnly: false, BindOptions: { Propagation: "rprivate" } },
+    { Type: "bind", Source: "/srv/certs", Target: "/certs", ReadOnly: true, BindOptions: { Propagation: "rslave" } },
+  ]);
+});
