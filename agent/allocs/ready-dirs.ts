@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, renameSync } from "node:fs";
-import { chmod, mkdir, rename, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { chmod, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 
 /** A directory of a tree: its path from the tree's root, and its mode. Parents come first. */
@@ -21,7 +22,6 @@ export class ReadyDirs {
   readonly #ready: Readonly<Record<TreeKind, string[]>> = { alloc: [], task: [] };
   #timer: NodeJS.Timeout | undefined;
   #filling: Promise<void> = Promise.resolve();
-  #made = 0;
   #closed = false;
 
   /** @param root a directory of ours on the file system of the allocations; what an earlier agent has left in it is used. */
@@ -36,6 +36,8 @@ export class ReadyDirs {
     for (const name of readdirSync(this.#root)) {
       const [kind] = name.split("-");
       if (kind === "alloc" || kind === "task") this.#ready[kind].push(join(this.#root, name));
+      // An agent that was killed has left it half made.
+      else rmSync(join(this.#root, name), { recursive: true, force: true });
     }
     this.#later();
   }
@@ -84,9 +86,8 @@ export class ReadyDirs {
   }
 
   async #make(kind: TreeKind): Promise<string> {
-    const number = `${process.pid}-${this.#made++}`;
+    const number = randomUUID();
     const draft = join(this.#root, `new-${number}`);
-    await rm(draft, { recursive: true, force: true });
     for (const [path, mode] of this.#shapes[kind]) {
       await mkdir(join(draft, path), { mode });
       await chmod(join(draft, path), mode);

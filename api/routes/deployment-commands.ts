@@ -1,12 +1,12 @@
 import type { DeploymentResult } from "../../agent/jobs/deployment-service.js";
-import { encodeAllocationStub } from "../../agent/model/encode-allocation.js";
 import { FieldReader, readText } from "../../agent/model/field-reader.js";
 import { encodeJson } from "../../agent/model/json.js";
 import { checkUuid } from "../../agent/model/uuid.js";
 import type { StateReader } from "../../agent/store/state-store.js";
+import { readAllocs } from "../alloc-list.js";
 import type { DeploymentCommands } from "../commands.js";
 import { found, uuidOf } from "../lookup.js";
-import { type Answer, answer, type Call, type Route, read } from "../route.js";
+import { type Answer, answer, type Call, type Route } from "../route.js";
 
 /** What callers may decide about a deployment, and who belongs to it. */
 export const deploymentCommandRoutes = ({
@@ -33,15 +33,9 @@ export const deploymentCommandRoutes = ({
       path: "/v1/deployment/allocations/:id",
       handler: (call) => {
         const id = uuidOf(call);
-        return read({
-          keys: ["allocs"],
-          coalesce: true,
-          index: () => store.tableIndex("allocs"),
-          result: () => {
-            const { Namespace, JobID } = found(store.deployment(id), "deployment not found");
-            const members = store.allocsOfJob(Namespace, JobID).filter((alloc) => alloc.DeploymentID === id);
-            return { json: `[${members.map((alloc) => encodeAllocationStub(alloc, { resources: false, taskStates: true })).join(",")}]` };
-          },
+        return readAllocs(store, () => {
+          const { Namespace, JobID } = found(store.deployment(id), "deployment not found");
+          return store.allocsOfJob(Namespace, JobID).filter((alloc) => alloc.DeploymentID === id);
         });
       },
     },

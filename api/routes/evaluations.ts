@@ -1,10 +1,10 @@
-import { encodeAllocationStub } from "../../agent/model/encode-allocation.js";
 import { encodeEvaluation } from "../../agent/model/encode-evaluation.js";
 import type { Evaluation } from "../../agent/model/evaluation.js";
 import { compileFilter } from "../../agent/model/filter.js";
 import { encodeJson } from "../../agent/model/json.js";
 import { formatRfc3339 } from "../../agent/model/rfc3339.js";
 import type { StateReader } from "../../agent/store/state-store.js";
+import { readAllocs } from "../alloc-list.js";
 import { listRead } from "../listing.js";
 import { found, uuidOf } from "../lookup.js";
 import { byCreateIndex } from "../order.js";
@@ -70,17 +70,7 @@ export const evaluationsRoutes = ({ store }: { readonly store: StateReader }): r
     path: "/v1/evaluation/:id/allocations",
     handler: (call) => {
       const id = uuidOf(call);
-      return read({
-        keys: ["allocs"],
-        coalesce: true,
-        index: () => store.tableIndex("allocs"),
-        result: () => ({
-          json: `[${store
-            .allocsOfEval(id)
-            .map((alloc) => encodeAllocationStub(alloc, { resources: false, taskStates: true }))
-            .join(",")}]`,
-        }),
-      });
+      return readAllocs(store, () => store.allocsOfEval(id));
     },
   },
 ];

@@ -2,6 +2,7 @@ import { encodeAllocation } from "../../agent/model/encode-allocation.js";
 import { encodeNode, encodeNodeStub } from "../../agent/model/encode-node.js";
 import type { Node } from "../../agent/model/node.js";
 import type { StateReader } from "../../agent/store/state-store.js";
+import { readAllocs } from "../alloc-list.js";
 import { listRead } from "../listing.js";
 import { found, uuidOf } from "../lookup.js";
 import { byId } from "../order.js";
@@ -44,19 +45,8 @@ export const nodesRoutes = ({ store }: { readonly store: StateReader }): readonl
       path: "/v1/node/:id/allocations",
       handler: (call) => {
         const id = uuidOf(call);
-        return read({
-          keys: ["allocs"],
-          coalesce: true,
-          index: () => store.tableIndex("allocs"),
-          // Whole allocations, not stubs.
-          result: () => ({
-            json: `[${store
-              .allocs()
-              .filter((alloc) => alloc.NodeID === id)
-              .map(encodeAllocation)
-              .join(",")}]`,
-          }),
-        });
+        // Whole allocations, not stubs.
+        return readAllocs(store, () => store.allocs().filter((alloc) => alloc.NodeID === id), encodeAllocation);
       },
     },
   ];

@@ -177,15 +177,14 @@ export class ExecSession {
 
   /** What was given to the command is in its pipe or terminal: what is not can not be handed over. */
   async #inputTaken(): Promise<boolean> {
-    let taken = false;
-    const pipe = this.#pipe;
-    const drained =
-      this.#terminal?.drained ?? (pipe && pipe.writableLength > 0 ? new Promise((resolve) => pipe.once("drain", resolve)) : undefined);
-    const done = Promise.resolve(drained).then(() => {
-      taken = true;
+    let typed = this.#terminal === undefined;
+    void this.#terminal?.drained.then(() => {
+      typed = true;
     });
-    await Promise.race([done, pause(inputDeadlineMs, undefined, { ref: false })]);
-    return taken;
+    // A pipe's `drain` is told only after a write that was told to wait: one that waits for nothing else has none.
+    const isTaken = (): boolean => typed && (this.#pipe?.writableLength ?? 0) === 0;
+    for (const deadline = performance.now() + inputDeadlineMs; !isTaken(); await pause(5)) if (performance.now() > deadline) return false;
+    return true;
   }
 
   get info(): SessionInfo {
