@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -105,6 +105,13 @@ test("what an earlier agent has made ahead is used, but nothing in place of what
   makeTaskDir(taskDirs(dataDir, id, "t"), "t", null, ready);
   expect(existsSync(join(allocPath(dataDir, id), "t/local/kept"))).toBe(true);
   expect(readdirSync(join(dataDir, "alloc/.ready")).length).toBe(before - 2);
+});
+
+test("what an agent that was killed has left half made is removed", () => {
+  makeAllocRoot(dataDir);
+  mkdirSync(join(dataDir, "alloc/.ready/new-1/alloc"), { recursive: true });
+  ready.open();
+  expect(readdirSync(join(dataDir, "alloc/.ready"))).toEqual([]);
 });
 
 async function waitFor(condition: () => boolean): Promise<void> {

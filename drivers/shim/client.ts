@@ -220,7 +220,8 @@ export class ShimClient {
     return new Promise((resolve, reject) => {
       // The shim would end the connection, and with it every session.
       if (frame.length > maxFrameBytes) return reject(new ShimError("ESTART", "the command and its environment are too long"));
-      if (socket.destroyed) return reject(new ShimError("ESRCH", "the shim is gone"));
+      // Until its end is told, a connection that was given up is still the one that is known.
+      if (socket.destroyed) return reject(new ShimError(this.#moved ? "EMOVED" : "ESRCH", "the shim is gone"));
       this.#pending.set(id, { resolve, reject });
       corkForTurn(socket);
       socket.write(frame);

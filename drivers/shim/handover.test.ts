@@ -109,3 +109,16 @@ test("a command that does not take its input is ended with the reason, and holds
   });
   expect(ended.reason).toBe("the shim was replaced while the command did not take its input");
 });
+
+test("input that a command takes a little later is waited for", async () => {
+  await shim.client.startRun(shim.spec("host", "exec sleep 1000"));
+  // More than a pipe holds, by less than Node asks its writers to wait for.
+  const bytes = 70_000;
+  const ended = await shim.session({ runId: "host", sessionId: "s", argv: ["/bin/sh", "-c", "sleep 0.4; exec wc -c"] }, async () => {
+    const typed = shim.client.sessionStdin("s", Buffer.alloc(bytes), false);
+    await replace();
+    await typed;
+    await shim.client.sessionStdin("s", Buffer.alloc(0), true);
+  });
+  expect(ended).toMatchObject({ exitCode: 0, stdout: `${bytes}\n`, reason: "" });
+});
