@@ -1,4 +1,4 @@
-import type { Driver, ExitResult, Recovery, TaskRun, TaskSpec } from "../../drivers/driver.js";
+import { type Driver, DriverError, type ExitResult, type Recovery, type TaskRun, type TaskSpec } from "../../drivers/driver.js";
 import { decideRestart, type RestartTracker, type RunEnd, restartsOnSuccess } from "../model/restart-policy.js";
 import * as events from "../model/task-events.js";
 import type { TaskEvent } from "../model/task-state.js";
@@ -130,8 +130,10 @@ export class TaskLoop {
       if (requests.killed) return { run: null, handle, end: { kind: "killed" }, events: [] };
       try {
         const { spec, driver } = await prepareTask(this.#launchDeps(), this.#record);
-        const isDurable = await report.durable();
-        if (!isDurable || requests.detached) return null;
+        const stored = await report.durable();
+        if (stored === "gone" || requests.detached) return null;
+        // A start that the next agent would not hear of must not be made; waiting for ever would help nobody.
+        if (stored === "failed") throw new DriverError("the task's state can not be stored", true);
         // Meanwhile the task may have been killed, or the whole group held back.
         if (!requests.killed && mayStart()) return await this.#begin(driver, spec);
       } catch (error) {
@@ -243,8 +245,10 @@ export class TaskLoop {
   /** Destroys what is left of an ended run. Its records are the only proof of its end until ours is on disk. */
   async #discard(run: TaskRun | null, handle: StoredHandle): Promise<void> {
     const { report, log } = this.#deps;
-    if (!(await report.durable())) return;
+    const stored = await report.durable();
+    if (stored === "gone") return;
     try {
+      if (stored === "failed") throw new Error("its end is not on record");
       if (!handle.ended) await run?.stop("", 0);
       await run?.destroy();
     } catch (error) {
