@@ -32,6 +32,11 @@ export class DamageError extends Error {
   override readonly name = "DamageError";
 }
 
+/** Rows that do not belong together, as no agent has written them. */
+export class RowsError extends Error {
+  override readonly name = "RowsError";
+}
+
 /** The store takes nothing more, as the agent ends. What was not written will be found by the next agent on the host. */
 export class StoreClosedError extends Error {
   override readonly name = "StoreClosedError";
