@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Router } from "express";
+import type { AgentHealth } from "../agent/agent-health.js";
 import type { Clock } from "../agent/clock.js";
 import type { Logger } from "../agent/log.js";
 import type { Job } from "../agent/model/job.js";
@@ -14,6 +15,8 @@ export interface ApiDeps {
   readonly jobs: JobCommands;
   readonly allocs: AllocCommands;
   readonly agent: AgentInfo;
+  /** Without it only the store is asked. */
+  readonly health?: AgentHealth;
   readonly stats: StatsDeps["stats"];
   readonly clock: Clock;
   readonly log: Logger;

@@ -2,6 +2,10 @@ import { mkdirSync } from "node:fs";
 import type { Server } from "node:http";
 import { join } from "node:path";
 import { pino } from "pino";
+import { agentHealth } from "../agent/agent-health.js";
+import { adoptAllocs, adoptionText } from "../agent/allocs/adopt-allocs.js";
+import { allocRoot } from "../agent/allocs/alloc-dir.js";
+import { AllocRecorder } from "../agent/allocs/alloc-recorder.js";
 import { AllocStats } from "../agent/allocs/alloc-stats.js";
 import { AllocSupervisor } from "../agent/allocs/alloc-supervisor.js";
 import { AllocFiles } from "../agent/allocs/fs/alloc-files.js";
@@ -12,11 +16,12 @@ import type { Config } from "../agent/config/schema.js";
 import { JobService } from "../agent/jobs/job-service.js";
 import type { Logger } from "../agent/log.js";
 import { MILLISECOND } from "../agent/model/units.js";
+import { DiskWatch } from "../agent/node/disk-watch.js";
 import { HostStatsReader } from "../agent/node/host-stats.js";
 import { listeningPorts } from "../agent/node/listening-ports.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
-import { StoreOpenError } from "../agent/store/errors.js";
-import { SqliteStore } from "../agent/store/sqlite-store.js";
+import { DamageError, StoreOpenError } from "../agent/store/errors.js";
+import { SqliteStore, type SqliteStoreOptions } from "../agent/store/sqlite-store.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
 import { createFsRouter } from "../api/fs/router.js";
 import { createApi } from "../api/server.js";
@@ -31,6 +36,9 @@ export interface AgentFlags {
   readonly port?: string;
   readonly dataDir?: string;
 }
+
+/** How often one process starts anew with a repaired database. */
+const maxRepairs = 3;
 
 /** What is undone in reverse order, at the end as after a failed start. */
 class Undo {
@@ -55,34 +63,61 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<void
     flags: { "--bind": flags.bind, "--port": flags.port, "--data-dir": flags.dataDir },
   });
   const log = createLog(config);
+  for (let repairs = 0; ; repairs++) {
+    const end = await live(config, log, version);
+    if (end !== "damaged") break;
+    if (repairs === maxRepairs) {
+      process.exitCode = 1;
+      log.fatal("the database was damaged again and again: is the disk well?");
+      break;
+    }
+    log.warn("starting anew, with a database that is whole");
+  }
+  log.info("ended");
+}
+
+/** From start to end. @returns why it ended. */
+async function live(config: Config, log: Logger, version: string): Promise<"asked" | "damaged" | "fatal"> {
   const undo = new Undo();
-  let end = (): void => {};
-  const ending = new Promise<void>((resolve) => {
+  let end = (_: "asked" | "damaged" | "fatal"): void => {};
+  const ending = new Promise<"asked" | "damaged" | "fatal">((resolve) => {
     end = resolve;
   });
   // Without its store it could do nothing right any more: a new agent finds everything again.
-  const onFatal = (): void => {
-    process.exitCode = 1;
-    end();
+  const onFatal = (error: Error): void => {
+    if (!(error instanceof DamageError)) process.exitCode = 1;
+    end(error instanceof DamageError ? "damaged" : "fatal");
   };
+  const asked = (): void => end("asked");
   try {
     await start(config, log, version, undo, onFatal);
   } catch (error) {
     await undo.run();
     throw error;
   }
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end());
-  await ending;
-  log.info("ending; the tasks go on");
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, asked);
+    undo.add(() => process.off(signal, asked));
+  }
+  const why = await ending;
+  log.info(why === "asked" ? "ending; the tasks go on" : "ending, as the state can not be written; the tasks go on");
   await undo.run();
-  log.info("ended");
+  return why;
 }
 
-async function start(config: Config, log: Logger, version: string, undo: Undo, onFatal: () => void): Promise<void> {
+async function start(config: Config, log: Logger, version: string, undo: Undo, onFatal: (error: Error) => void): Promise<void> {
   const clock = new SystemClock();
   const dataDir = config.data_dir;
-  const store = await openStore(config, clock, log, onFatal);
+  const disk = new DiskWatch({ dir: allocRoot(dataDir), clock, log });
+  const store = await openStore(config, clock, log, { onFatal, hostFault: () => disk.fault });
   undo.add(() => store.close());
+  const recorder = new AllocRecorder({ store, clock, log, dataDir });
+  recorder.start();
+  undo.add(() => recorder.stop());
+  const { isOlder, knownIndex } = store.start;
+  const adoption = await adoptAllocs({ store, dataDir, log, isOlder, knownIndex });
+  disk.start();
+  undo.add(() => disk.stop());
 
   const shim = new ShimClient({
     path: join(config.runtime_dir, "shim.sock"),
@@ -144,6 +179,11 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     exec,
     fs: createFsRouter({ files, log }),
     agent: { version, dataDir },
+    health: agentHealth({
+      store,
+      fault: () => disk.fault,
+      warnings: () => [...store.warnings, ...(adoption ? [adoptionText(adoption)] : [])],
+    }),
     stats: {
       ofAllocation: (id, task) => allocStats.of(id, task),
       ofHost: () => hostStats.read(),
@@ -175,7 +215,12 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   log.info({ address, dataDir, nodeId: node().ID, version }, "ready");
 }
 
-async function openStore(config: Config, clock: SystemClock, log: Logger, onFatal: () => void): Promise<SqliteStore> {
+async function openStore(
+  config: Config,
+  clock: SystemClock,
+  log: Logger,
+  hooks: Pick<SqliteStoreOptions, "onFatal" | "hostFault">,
+): Promise<SqliteStore> {
   const dir = join(config.data_dir, "state");
   try {
     mkdirSync(config.data_dir, { recursive: true, mode: 0o711 });
@@ -183,8 +228,10 @@ async function openStore(config: Config, clock: SystemClock, log: Logger, onFata
       dir,
       clock,
       log,
-      onFatal,
+      ...hooks,
+      backups: { everyMs: config.state.backup_interval, keep: config.state.backups },
       limits: {
+        maxWaiting: config.state.max_waiting_changes,
         historyRows: config.retention.history_rows,
         historyRowsPerAlloc: config.retention.history_rows_per_allocation,
         completedEvals: config.retention.terminal_evaluations,
@@ -246,8 +293,12 @@ function listen(server: Server, { bind_addr: host, port }: Config): Promise<stri
 }
 
 /** Written at once: the lines before a crash are the ones that are wanted. */
-const createLog = ({ log: { level } }: Config): Logger =>
-  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
+function createLog({ log: { level } }: Config): Logger {
+  const destination = pino.destination({ dest: 2, sync: true });
+  // A full disk below the log must not end the agent.
+  destination.on("error", () => {});
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+}
 
 const isFileError = (error: unknown): boolean =>
   typeof (error as NodeJS.ErrnoException).code === "string" && (error as NodeJS.ErrnoException).syscall !== undefined;

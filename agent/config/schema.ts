@@ -82,6 +82,15 @@ export const configSchema = z.strictObject(
         denied_host_gids: idRanges("Groups that no task may run as: ids and ranges, such as 0,1000-1999."),
       }),
     }),
+    state: group("How the state is kept.", {
+      backup_interval: duration({ min: "0s", max: "720h" }, "1h", "How often the state is backed up while it changes; 0s for never."),
+      backups: whole({ min: 1, max: 1000 }, 3, "Backups that are kept."),
+      max_waiting_changes: whole(
+        { min: 100, max: 10_000_000 },
+        10_000,
+        "Changes that wait in memory while the disk takes none. Beyond it the latest state of each allocation is kept, with its latest events.",
+      ),
+    }),
     retention: group("How much of the past is kept.", {
       terminal_allocations: whole({ min: 0, max: 10_000_000 }, 2000, "Ended allocations; the oldest are removed with their directories."),
       terminal_evaluations: whole({ min: 0, max: 10_000_000 }, 5000, "Ended evaluations."),

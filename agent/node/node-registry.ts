@@ -34,9 +34,9 @@ export class NodeRegistry {
 
   /** @param httpAddr `host:port` of the API. */
   async start(httpAddr: string): Promise<void> {
-    const { options, clock, drivers, log } = this.#deps;
+    const { options, clock, drivers } = this.#deps;
     await this.#put(await fingerprintNode({ ...options, clock, httpAddr }, drivers));
-    void this.#keepFresh().catch((error: unknown) => log.error({ err: error }, "the node is not looked at any more"));
+    void this.#keepFresh();
   }
 
   stop(): void {
@@ -44,17 +44,29 @@ export class NodeRegistry {
   }
 
   async #keepFresh(): Promise<void> {
-    const { clock, drivers } = this.#deps;
+    const { clock, drivers, log } = this.#deps;
     for (;;) {
       await clock.sleep(refreshMs, this.#ended.signal);
       if (this.#ended.signal.aborted) return;
-      const fresh = await refreshDrivers(this.node, drivers);
-      if (fresh !== this.#node) await this.#put(fresh);
+      try {
+        const fresh = await refreshDrivers(this.node, drivers);
+        if (fresh !== this.#node) await this.#put(fresh);
+      } catch (error) {
+        log.error({ err: error }, "the node could not be looked at");
+      }
     }
   }
 
+  /** On a disk that takes nothing nobody waits for the store's picture: the agent starts, and says what is wrong. */
   async #put(node: Node): Promise<void> {
+    const { store, clock, log } = this.#deps;
     this.#node = node;
-    await this.#deps.store.commit([{ kind: "node", node }]);
+    const written = new AbortController();
+    const commit = store.commit([{ kind: "node", node }]).finally(() => written.abort());
+    const refused = async (): Promise<void> => {
+      while (store.degraded === null && !written.signal.aborted) await clock.sleep(50, written.signal);
+    };
+    await Promise.race([commit, refused()]);
+    if (!written.signal.aborted) commit.catch((error: unknown) => log.warn({ err: error }, "the node's state was not stored"));
   }
 }

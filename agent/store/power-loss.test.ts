@@ -22,7 +22,10 @@ class CuttableDisk {
   #cuts = 0;
 
   make(): void {
-    if (!mayMount) return mkdirSync(this.dir);
+    if (!mayMount) {
+      mkdirSync(this.dir);
+      return;
+    }
     writeFileSync(this.#image, "");
     truncateSync(this.#image, 16 << 20);
     if (!run("mkfs.ext4", "-q", "-F", this.#image)) throw new Error("mkfs.ext4 can not make a file system");
@@ -78,7 +81,7 @@ describe("when the power is cut", () => {
 
   afterEach(() => disk.remove());
 
-  test("every commit that was answered is on the disk, at 12 cuts among 600 commits", async () => {
+  test("every commit that was answered is on the disk, at 6 cuts among 300 commits", async () => {
     const dir = join(disk.dir, "state");
     const store = await stores.open(dir, { idle: { trimAfterMs: 20, checkpointAfterMs: 30 }, backups: { everyMs: 0, keep: 1 } });
     const answered: string[] = [];
@@ -86,7 +89,7 @@ describe("when the power is cut", () => {
       await store.commit([creation(id), transition(id, "main", aTaskState({ State: "running", Events: [aTaskEvent("Started")] }))]);
       answered.push(id);
     };
-    for (let cut = 0; cut < 12; cut++) {
+    for (let cut = 0; cut < 6; cut++) {
       // Some share a transaction and some come alone, so that the cut finds the WAL at all its lengths.
       for (let round = 0; round < 10; round++) await Promise.all([0, 1, 2, 3, 4].map((place) => commit(`${cut}-${round}-${place}`)));
       const expected = [...answered];
@@ -94,7 +97,8 @@ describe("when the power is cut", () => {
       const found = await stores.open(join(disk.cut(), "state"), { backups: { everyMs: 0, keep: 1 } });
       await later;
       expect(found.start).toMatchObject({ repair: null, isOlder: false });
-      for (const id of expected) expect(found.alloc(id)?.TaskStates?.main).toMatchObject({ State: "running", Events: [{ Type: "Started" }] });
+      for (const id of expected)
+        expect(found.alloc(id)?.TaskStates?.main).toMatchObject({ State: "running", Events: [{ Type: "Started" }] });
       await stores.close(found);
     }
     await stores.close(store);

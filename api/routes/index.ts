@@ -14,7 +14,7 @@ import { nodesRoutes } from "./nodes.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
 
-type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "allocs" | "agent" | "stats"> & { readonly options: ApiOptions };
+type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "allocs" | "agent" | "health" | "stats"> & { readonly options: ApiOptions };
 
 /** Every endpoint. */
 export const allRoutes = (deps: RouteDeps): readonly Route[] => [
