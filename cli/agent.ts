@@ -122,6 +122,10 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   const shim = new ShimClient({
     path: join(config.runtime_dir, "shim.sock"),
     launch: () => launchShim(config.runtime_dir, join(dataDir, "shim.log")),
+    lost: (runId, stream, { reason, isOver, bytes }) => {
+      log.warn({ runId, stream, reason, isOver, lostBytes: bytes }, "a task's output is lost");
+      disk.suspect();
+    },
     log,
   });
   undo.add(() => shim.close());

@@ -166,6 +166,7 @@ export class TaskLoop {
     const over = new AbortController();
     let exit: ExitResult | null = null;
     let leak = "";
+    run.onOutputLost?.((lost) => this.#record.apply({ events: [(at) => events.outputLost(at, lost)] }));
     void run.exited.then((result) => {
       exit = result;
       over.abort();

@@ -4,9 +4,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Cgroup, CgroupHierarchy } from "./cgroup.js";
 import { type FifoPool, openReader } from "./fifo-pool.js";
 import type { Launcher } from "./launcher.js";
+import { LogSink } from "./log-sink.js";
 import { OutputPump } from "./output-pump.js";
 import { isAlive, kill, type ProcessIdentity, pidsWithMarker, readStat, signalProcess } from "./proc.js";
-import type { RunExit, RunInfo, RunSpec } from "./protocol.js";
+import type { OutputLoss, RunExit, RunInfo, RunSpec } from "./protocol.js";
 import { openTerminal } from "./pty.js";
 import { RotatingLog } from "./rotating-log.js";
 import type { RunDir } from "./run-dir.js";
@@ -54,10 +55,12 @@ export class TaskRun {
   /** Whether the main process was gone when the run was taken over: its number may have been given to others meanwhile. */
   #wasGone = false;
   readonly #pumps: OutputPump[] = [];
-  readonly #logs: RotatingLog[] = [];
+  readonly #logs: LogSink[] = [];
 
   /** Called once, when the run has ended and its output is in the log. */
   onExit: (exit: RunExit) => void = () => {};
+  /** Called when output of the run begins to be lost, and when its log goes on. */
+  onLoss: (stream: "stdout" | "stderr", loss: OutputLoss) => void = () => {};
 
   constructor(dir: RunDir, spec: Spec, deps: TaskRunDeps) {
     this.runId = dir.runId;
@@ -242,36 +245,29 @@ export class TaskRun {
   }
 
   #pump(fd: number, kind: "fifo" | "pty", stream: "stdout" | "stderr"): OutputPump {
-    let log: RotatingLog | undefined;
-    let failed = false;
-    const append = (bytes: Buffer): void => {
-      try {
-        log ??= this.#openLog(stream);
-        log?.write(bytes);
-        failed = false;
-      } catch (error) {
-        // A log that can not be written must not hold up the task: it is read on and the loss is said once.
-        if (!failed) this.#deps.log("output is lost: the log can not be written", { runId: this.runId, stream, error: String(error) });
-        failed = true;
-      }
-    };
-    // The file is there from the start.
-    append(Buffer.alloc(0));
+    const sink = this.#openSink(stream);
     const pump = new OutputPump(fd, kind, (bytes) => {
-      append(bytes);
+      sink?.write(bytes);
       return true;
     });
     this.#pumps.push(pump);
     return pump;
   }
 
-  #openLog(stream: "stdout" | "stderr"): RotatingLog | undefined {
+  #openSink(stream: "stdout" | "stderr"): LogSink | undefined {
     const { logs } = this.#spec;
     if (!logs) return undefined;
     const { dir, prefix, maxFiles, maxFileBytes } = logs;
-    const log = new RotatingLog({ dir, name: `${prefix}.${stream}`, maxFiles, maxFileBytes });
-    this.#logs.push(log);
-    return log;
+    const open = (): RotatingLog => new RotatingLog({ dir, name: `${prefix}.${stream}`, maxFiles, maxFileBytes });
+    const sink = new LogSink(open, (loss) => {
+      const text = loss.isOver ? "output was lost; the log goes on" : "output is lost: the log can not be written";
+      this.#deps.log(text, { runId: this.runId, stream, error: loss.reason, lostBytes: loss.bytes });
+      this.onLoss(stream, loss);
+    });
+    // The file is there from the start.
+    sink.write(Buffer.alloc(0));
+    this.#logs.push(sink);
+    return sink;
   }
 
   #launch(env: Readonly<Record<string, string>>, tty: string | null): void {
