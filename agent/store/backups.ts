@@ -34,9 +34,11 @@ export class Backups {
     return join(this.dir, `before-version-${version}.db`);
   }
 
-  /** The path of a copy that is made now. @param at Unix milliseconds. */
+  /** The path of a copy that is made now, the newest whatever the clock says. @param at Unix milliseconds. */
   newPath(at: number): string {
-    return join(this.dir, `state-${new Date(at).toISOString().replace(/[-:.]/g, "")}.db`);
+    const [newest = ""] = this.list();
+    const time = Math.max(at, timeIn(newest) + 1);
+    return join(this.dir, `state-${new Date(time).toISOString().replace(/[-:.]/g, "")}.db`);
   }
 
   make(): void {
@@ -61,4 +63,11 @@ export class Backups {
       return [];
     }
   }
+}
+
+/** Unix milliseconds; 0 for no backup. */
+function timeIn(path: string): number {
+  const [, day = "", time = "", ms = ""] = /state-(\d{8})T(\d{6})(\d{3})Z\.db$/.exec(path) ?? [];
+  const iso = `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T${time.slice(0, 2)}:${time.slice(2, 4)}:${time.slice(4)}.${ms}Z`;
+  return day === "" ? 0 : Date.parse(iso);
 }
