@@ -124,7 +124,8 @@ export class StateOpener {
     const stat = statSync(this.#path, { throwIfNoEntry: false });
     if (stat && !stat.isFile()) return `${this.#path} is no file`;
     if (stat && stat.size > 0) return null;
-    const wasUsed = existsSync(join(this.#args.dir, "high-water")) || this.#backups.list().length > 0;
+    const hasWal = (statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    const wasUsed = hasWal || existsSync(join(this.#args.dir, "high-water")) || this.#backups.list().length > 0;
     return wasUsed ? `${this.#path} is ${stat ? "empty" : "gone"}` : null;
   }
 

@@ -20,9 +20,13 @@ export class SmallDisk {
     this.#ballast = join(path, "ballast");
   }
 
-  /** To the last block. */
+  /** To the last block. Others write there meanwhile. */
   fill(): void {
-    for (let free = this.#free(); free > 0; free = this.#free()) writeFileSync(this.#ballast, Buffer.alloc(free), { flag: "a" });
+    try {
+      for (let free = this.#free(); free > 0; free = this.#free()) writeFileSync(this.#ballast, Buffer.alloc(free), { flag: "a" });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    }
   }
 
   drain(): void {
