@@ -23,6 +23,8 @@ export interface AllocReportDeps {
 
 /** Between attempts to store a report that was refused although the disk is well. */
 const retriesMs = [100, 1_000, 5_000];
+/** Between attempts once nobody waits any more. */
+const owedMs = 30_000;
 
 /**
  * The only writer of an allocation's observed state. What is said within one turn of the event loop becomes one change in the store, and
@@ -38,6 +40,8 @@ export class AllocReport {
   readonly #said = { states: {} as Record<string, TaskState>, handles: new Map<string, StoredHandle>() };
   #isDirty = false;
   readonly #closing = new AbortController();
+  /** What was said last is not on disk, and nobody waits for it any more. */
+  #isOwed = false;
   #latest: Promise<Stored> = Promise.resolve("stored");
 
   constructor(deps: AllocReportDeps) {
@@ -124,11 +128,32 @@ export class AllocReport {
         }
         const wait = this.#isClosed ? undefined : retriesMs[attempt];
         log.error({ err: error, attempt: attempt + 1, again: wait !== undefined }, "a report was refused by the store");
-        if (wait === undefined) return "failed";
+        if (wait === undefined) {
+          void this.#owe();
+          return "failed";
+        }
         await clock.sleep(wait, this.#closing.signal);
         changes = changesOf(allocId, this.#again(first, attempt), this.#said.handles);
       }
     }
+  }
+
+  /** What is shown must not stay wrong for ever because of one report that could not be made. */
+  async #owe(): Promise<void> {
+    if (this.#isOwed) return;
+    this.#isOwed = true;
+    const { store, clock, allocId, log } = this.#deps;
+    const { signal } = this.#closing;
+    for (await clock.sleep(owedMs, signal); !signal.aborted; await clock.sleep(owedMs, signal)) {
+      try {
+        await store.commit(changesOf(allocId, this.#again({}, 1), this.#said.handles));
+        log.info("the report that the store refused was taken at last");
+        break;
+      } catch (error) {
+        log.error({ err: error }, "a report is refused by the store again and again");
+      }
+    }
+    this.#isOwed = false;
   }
 
   /** Later reports have been made meanwhile, so the latest of everything is told. It may be an event that can not be stored. */
