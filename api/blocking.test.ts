@@ -4,8 +4,13 @@ import { ManualClock, ManualWatch } from "./testing/manual.js";
 function setup(options: { maxBlockedQueries?: number } = {}) {
   const watch = new ManualWatch();
   const clock = new ManualClock();
-  const blocking = new BlockingQueries({ watch, clock, options: { maxBlockedQueries: 10, coalesceMs: 10, random: () => 0, ...options } });
   const state = { index: 5 };
+  const blocking = new BlockingQueries({
+    watch,
+    clock,
+    options: { maxBlockedQueries: 10, coalesceMs: 10, random: () => 0, ...options },
+    latest: () => state.index,
+  });
   const gone = new AbortController();
   const until = (query: Partial<BlockedQuery> = {}) => {
     const done = { settled: false };
@@ -23,6 +28,16 @@ test("newer data does not wait", async () => {
   const { until, watch } = setup();
   await until({ minIndex: 4 }).waited;
   expect(watch.subscriptions).toBe(0);
+});
+
+test("an index that is far ahead of all there is, from a state that is no more, does not wait", async () => {
+  const { until, watch } = setup();
+  await until({ minIndex: 1_006 }).waited;
+  expect(watch.subscriptions).toBe(0);
+  const { waited, done } = until({ minIndex: 1_005, waitMs: 1 });
+  expect(done.settled).toBe(false);
+  expect(watch.subscriptions).toBe(1);
+  void waited;
 });
 
 test("a change of its key ends it at once", async () => {
@@ -61,7 +76,12 @@ test("it ends after its wait, with nothing left behind", async () => {
 test("the jitter is at most a sixteenth of the wait", async () => {
   const watch = new ManualWatch();
   const clock = new ManualClock();
-  const blocking = new BlockingQueries({ watch, clock, options: { maxBlockedQueries: 1, coalesceMs: 10, random: () => 1 } });
+  const blocking = new BlockingQueries({
+    watch,
+    clock,
+    options: { maxBlockedQueries: 1, coalesceMs: 10, random: () => 1 },
+    latest: () => 5,
+  });
   let settled = false;
   const waited = blocking
     .until({ keys: [], coalesce: false, minIndex: 5, waitMs: 1_600, index: () => 5, gone: new AbortController().signal })

@@ -24,16 +24,25 @@ export interface BlockingOptions {
   readonly random?: () => number;
 }
 
+/**
+ * An index this far ahead was never given out by this state, but by one that is no more: its poller would wait for what
+ * comes much later. Up to it a caller may wait for what is to come, as with the reference.
+ */
+const strangeLead = 1_000;
+
 /** Nomad's blocking queries, woken by notification. Source: reference behaviour §1.7. */
 export class BlockingQueries {
   readonly #watch: StateWatch;
   readonly #clock: Clock;
   readonly #options: BlockingOptions;
+  readonly #latest: () => number;
   readonly #waiting = new Set<AbortController>();
   #window: Promise<void> | undefined;
   #closed = false;
 
-  constructor(deps: { watch: StateWatch; clock: Clock; options: BlockingOptions }) {
+  /** @param deps.latest the highest index that the state has given out. */
+  constructor(deps: { watch: StateWatch; clock: Clock; options: BlockingOptions; latest: () => number }) {
+    this.#latest = deps.latest;
     this.#watch = deps.watch;
     this.#clock = deps.clock;
     this.#options = deps.options;
@@ -52,6 +61,7 @@ export class BlockingQueries {
    */
   async until(query: BlockedQuery): Promise<void> {
     if (query.minIndex <= 0 || this.#closed || query.index() > query.minIndex) return;
+    if (query.minIndex > this.#latest() + strangeLead) return;
     const limit = this.#options.maxBlockedQueries;
     if (this.#waiting.size >= limit) {
       throw new AllocdError(

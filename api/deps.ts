@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Router } from "express";
+import type { AgentHealth } from "../agent/agent-health.js";
 import type { Clock } from "../agent/clock.js";
 import type { Subscription } from "../agent/events/event-broker.js";
 import type { EventFilter } from "../agent/events/event-filter.js";
@@ -28,6 +29,8 @@ export interface ApiDeps {
   readonly services: ServiceCommands;
   readonly gc: GcCommands;
   readonly agent: AgentInfo;
+  /** Without it only the store is asked. */
+  readonly health?: AgentHealth;
   readonly stats: StatsDeps["stats"];
   readonly variables: VariableCommands;
   readonly clock: Clock;

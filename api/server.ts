@@ -32,7 +32,7 @@ export interface Api {
 export function createApi(deps: ApiDeps): Api {
   const options: ApiOptions = { ...defaultApiOptions, ...deps.options };
   const guard = new Guard(options.hostNames);
-  const blocking = new BlockingQueries({ watch: deps.store.watch, clock: deps.clock, options });
+  const blocking = new BlockingQueries({ watch: deps.store.watch, clock: deps.clock, options, latest: () => deps.store.index });
   const responder = new Responder({ blocking, cache: new ResponseCache(options) });
   const app = createApp(deps, options, guard, responder);
 

@@ -10,7 +10,7 @@ import type { Config } from "../agent/config/schema.js";
 import type { Logger } from "../agent/log.js";
 import type { Node } from "../agent/model/node.js";
 import { StoreOpenError } from "../agent/store/errors.js";
-import { SqliteStore } from "../agent/store/sqlite-store.js";
+import { SqliteStore, type SqliteStoreOptions } from "../agent/store/sqlite-store.js";
 import { Keyring, KeyringError } from "../agent/vars/keyring.js";
 import { hostVolumes } from "../agent/volumes/host-volumes.js";
 import { defaultApiOptions } from "../api/options.js";
@@ -19,7 +19,12 @@ import { RawExecDriver } from "../drivers/raw_exec/driver.js";
 import type { ShimClient } from "../drivers/shim/client.js";
 import { dockerOptions } from "./docker-options.js";
 
-export async function openStore(config: Config, clock: SystemClock, log: Logger, onFatal: () => void): Promise<SqliteStore> {
+export async function openStore(
+  config: Config,
+  clock: SystemClock,
+  log: Logger,
+  hooks: Pick<SqliteStoreOptions, "onFatal" | "hostFault">,
+): Promise<SqliteStore> {
   const dir = join(config.data_dir, "state");
   try {
     mkdirSync(config.data_dir, { recursive: true, mode: 0o711 });
@@ -27,8 +32,10 @@ export async function openStore(config: Config, clock: SystemClock, log: Logger,
       dir,
       clock,
       log,
-      onFatal,
+      ...hooks,
+      backups: { everyMs: config.state.backup_interval, keep: config.state.backups },
       limits: {
+        maxWaiting: config.state.max_waiting_changes,
         historyRows: config.retention.history_rows,
         historyRowsPerAlloc: config.retention.history_rows_per_allocation,
         completedEvals: config.retention.terminal_evaluations,

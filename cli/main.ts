@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { ConfigError } from "../agent/config/config-error.js";
 import { type AgentFlags, runAgent } from "./agent.js";
 import { type ExecFlags, runExec } from "./exec.js";
+import { runExport, runImport, type StateFlags } from "./state.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
 
@@ -31,6 +32,22 @@ program
   .option("-T, --no-tty", "plain pipes, even on a terminal")
   .passThroughOptions()
   .action((allocation: string, command: string[], flags: ExecFlags) => runExec(allocation, command, flags));
+
+const state = program.command("state").description("move the state of a host");
+state
+  .command("export")
+  .description("write allocations, jobs, history and all else that is stored to a file; the agent may run")
+  .argument("<file>", "the file to write; it holds secrets and is made readable for its owner only")
+  .option("--config <file>", "configuration file")
+  .option("--data-dir <directory>", "where state and allocations are kept")
+  .action((file: string, flags: StateFlags) => runExport(file, flags));
+state
+  .command("import")
+  .description("make the state of a file that was exported; only in an empty data directory")
+  .argument("<file>", "the file to read")
+  .option("--config <file>", "configuration file")
+  .option("--data-dir <directory>", "where state and allocations are kept")
+  .action((file: string, flags: StateFlags) => runImport(file, flags));
 
 try {
   await program.parseAsync();

@@ -22,8 +22,6 @@ import { TaskRunner } from "./task-runner.js";
 import { TaskSet } from "./task-set.js";
 
 const nsPerMs = 1_000_000;
-/** How long a signal waits for a task that is being started. */
-const startingMs = 2_000;
 
 /**
  * One allocation, until every task of it is dead: sets it up, lets its tasks start in the order of their lifecycle,
@@ -66,7 +64,13 @@ export class AllocRunner {
     const isNew = alloc.TaskStates === null;
     this.#stage = isNew ? "init" : "prestart";
     this.#awaited = new Set(this.#group.Tasks.map((task) => task.Name));
-    this.#report = new AllocReport({ store: deps.store, allocId: alloc.ID, log: this.#log, summary: () => this.#summary() });
+    this.#report = new AllocReport({
+      store: deps.store,
+      allocId: alloc.ID,
+      clock: deps.clock,
+      log: this.#log,
+      summary: () => this.#summary(),
+    });
     this.done = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -142,7 +146,7 @@ export class AllocRunner {
   async signal(signal: SignalName, given: string, taskName: string): Promise<void> {
     await this.recovered;
     if (taskName) return this.#tasks.get(taskName).signal(signal, given);
-    await this.#untilOneRuns();
+    await this.#tasks.untilOneRuns(this.#deps.clock, this.#ending.signal);
     const { running } = this.#tasks;
     if (running.length === 0) throw noneRunning(this.#tasks.names);
     await Promise.all(running.map((task) => task.signal(signal, given)));
@@ -385,14 +389,6 @@ export class AllocRunner {
       this.#awaited = new Set();
       this.#changed();
     }
-  }
-
-  /** Between the end of a prestart task and the start of the next none runs: a signal to "all" is meant for that one. */
-  async #untilOneRuns(): Promise<void> {
-    const { clock } = this.#deps;
-    const deadline = clock.monotonicMs() + startingMs;
-    const isStarting = (): boolean => this.#tasks.running.length === 0 && this.#tasks.all.some((task) => task.isStarting);
-    while (isStarting() && !this.#killing && clock.monotonicMs() < deadline) await clock.sleep(10, this.#ending.signal);
   }
 
   #isOver(): boolean {

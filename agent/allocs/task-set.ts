@@ -1,7 +1,11 @@
+import type { Clock } from "../clock.js";
 import type { Probe } from "../model/alloc-health.js";
 import { killPhases, type LifecycleTask, type States } from "../model/lifecycle.js";
 import { unknownTask } from "./task-errors.js";
 import type { TaskRunner } from "./task-runner.js";
+
+/** How long a signal waits for a task that is being started. */
+const startingMs = 2_000;
 
 /** The task runners of one allocation. */
 export class TaskSet {
@@ -44,6 +48,13 @@ export class TaskSet {
   /** Resolves when all are dead and nothing is left of their runs, or the agent has let go of them. */
   async settled(): Promise<void> {
     await Promise.all(this.all.map((task) => task.settled));
+  }
+
+  /** Between the end of a prestart task and the start of the next none runs: a signal to "all" is meant for that one. */
+  async untilOneRuns(clock: Clock, signal: AbortSignal): Promise<void> {
+    const deadline = clock.monotonicMs() + startingMs;
+    const isStarting = (): boolean => this.running.length === 0 && this.all.some((task) => task.isStarting);
+    while (isStarting() && !signal.aborted && clock.monotonicMs() < deadline) await clock.sleep(10, signal);
   }
 
   wake(): void {

@@ -144,6 +144,15 @@ export const configSchema = z.strictObject(
     variables: group("Variables, which templates read.", {
       max_count: whole({ min: 0, max: 1_000_000 }, 10_000, "Variables of the whole host; each holds at most 64 KiB."),
     }),
+    state: group("How the state is kept.", {
+      backup_interval: duration({ min: "0s", max: "720h" }, "1h", "How often the state is backed up while it changes; 0s for never."),
+      backups: whole({ min: 1, max: 1000 }, 3, "Backups that are kept."),
+      max_waiting_changes: whole(
+        { min: 100, max: 10_000_000 },
+        10_000,
+        "Changes that wait in memory while the disk takes none. Beyond it the latest state of each allocation is kept, with its latest events.",
+      ),
+    }),
     retention: group("How much of the past is kept.", {
       terminal_allocations: whole({ min: 0, max: 10_000_000 }, 2000, "Ended allocations; the oldest are removed with their directories."),
       dead_jobs: whole({ min: 0, max: 1_000_000 }, 2000, "Jobs that are over and of which no allocation is left."),

@@ -26,10 +26,18 @@ export interface StateStore extends StateReader {
    * @throws AllocdError `degraded` when the disk refuses the write, or too much waits for it, and the commit is `refusable`;
    *   all others wait and are written in order. `conflict` for the creation of an allocation that is there or was removed, and
    *   for the end of a namespace that has jobs; `invalid` for a new job of a namespace that is not there.
+   *   StoreClosedError when the agent ends. Any other error is a defect, and this commit alone was given up.
    */
-  commit(changes: readonly Change[], options?: { readonly refusable?: boolean }): Promise<number>;
+  commit(changes: readonly Change[], options?: CommitOptions): Promise<number>;
   /** Commits what is queued, checkpoints, closes and gives up the lock. */
   close(): Promise<void>;
+}
+
+export interface CommitOptions {
+  /** Rejected, rather than kept waiting, when the disk refuses the write. */
+  readonly refusable?: boolean;
+  /** An index that was given out before, by a store that is no more: this commit's is higher. */
+  readonly above?: number;
 }
 
 export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces" | "services" | "vars";

@@ -3,12 +3,13 @@ import { isClientTerminal } from "../../agent/model/allocation.js";
 import { describe } from "../../agent/model/invalid-field.js";
 import { encodeJson } from "../../agent/model/json.js";
 import type { StateReader } from "../../agent/store/state-store.js";
-import type { AgentInfo } from "../deps.js";
+import type { AgentInfo, ApiDeps } from "../deps.js";
 import { answer, type Route } from "../route.js";
 
 interface AgentDeps {
   readonly store: StateReader;
   readonly agent: AgentInfo;
+  readonly health?: ApiDeps["health"];
   readonly options: { readonly region: string };
 }
 
@@ -23,10 +24,11 @@ export const agentRoutes = (deps: AgentDeps): readonly Route[] => [
       if (type !== undefined && type !== "client" && type !== "server") {
         throw new AllocdError("bad-query", `type: got ${describe(type)}, want "client" or "server"`);
       }
-      const { degraded } = deps.store;
+      const { degraded, warnings } = deps.health ?? { degraded: deps.store.degraded, warnings: [] };
       const state = degraded === null ? { message: "ok", ok: true } : { message: `degraded: ${degraded}`, ok: false };
       const health = { client: state, server: state };
-      return answer(encodeJson(type === undefined ? health : { [type]: state }), { status: degraded === null ? 200 : 500 });
+      const asked = type === undefined ? health : { [type]: state };
+      return answer(encodeJson(warnings.length > 0 ? { ...asked, warnings } : asked), { status: degraded === null ? 200 : 500 });
     },
   },
 ];

@@ -41,6 +41,7 @@ type RouteDeps = Pick<
   | "services"
   | "gc"
   | "agent"
+  | "health"
   | "stats"
   | "variables"
 > & {

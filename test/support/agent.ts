@@ -16,6 +16,8 @@ export interface TestAgentOptions {
   /** Settings of the configuration file, over those that keep the agent to itself. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Called before the first start, to put something in the agent's way. */
+  readonly prepare?: (agent: TestAgent) => void;
 }
 
 /** How long a start may take until the API answers. */
@@ -59,8 +61,13 @@ export class TestAgent {
     return existsSync(this.#logFile) ? readFileSync(this.#logFile, "utf8") : "";
   }
 
-  /** Starts it, for the first time or on what an earlier process has left, and waits until it answers. */
-  async start(): Promise<this> {
+  /**
+   * Starts it, for the first time or on what an earlier process has left, and waits until it answers.
+   *
+   * @param health what it has to say of itself: 500 is that something is wrong.
+   */
+  async start(health: 200 | 500 = 200): Promise<this> {
+    if (!this.#port) this.#options.prepare?.(this);
     this.#port ||= await freePort();
     const { client, ...config } = { client: {}, ...this.#options.config };
     const own = { port: this.#port, data_dir: this.dataDir, runtime_dir: this.runtimeDir };
@@ -80,7 +87,8 @@ export class TestAgent {
       if (this.#process === child) this.#process = undefined;
     });
     const ended = (): boolean => this.#process !== child;
-    await waitFor("the agent to answer", async () => ended() || (await ask(`${this.url}/v1/agent/health`, "GET")).status === 200, startMs);
+    const answers = async (): Promise<boolean> => (await ask(`${this.url}/v1/agent/health`, "GET")).status === health;
+    await waitFor("the agent to answer", async () => ended() || (await answers()), startMs);
     if (ended()) throw new Error("the agent has ended before it answered");
     return this;
   }

@@ -25,6 +25,9 @@ const opened: Opened = {
   },
   restored: false,
   unclean: false,
+  knownIndex: 0,
+  repair: null,
+  durability: { journalMode: "wal", synchronous: 2 },
 };
 
 parentPort?.on("message", ({ id, name }: Request) => {
