@@ -168,8 +168,12 @@ export function listen(server: Server, { bind_addr: host, port }: Config): Promi
 }
 
 /** Written at once: the lines before a crash are the ones that are wanted. */
-export const createLog = ({ log: { level } }: Config): Logger =>
-  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
+export function createLog({ log: { level } }: Config): Logger {
+  const destination = pino.destination({ dest: 2, sync: true });
+  // A full disk below the log must not end the agent.
+  destination.on("error", () => {});
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+}
 
 const isFileError = (error: unknown): boolean =>
   typeof (error as NodeJS.ErrnoException).code === "string" && (error as NodeJS.ErrnoException).syscall !== undefined;
