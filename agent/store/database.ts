@@ -157,7 +157,7 @@ function continueAfterRestore(db: Database.Database, highWater: number): boolean
   if (highWater <= index) return false;
   const next = highWater + RESTORE_GAP;
   const run = db.transaction(() => {
-    for (const table of ["allocs", "jobs", "evals", "deployments", "nodes"]) putMeta(db, `index:${table}`, next);
+    for (const table of ["allocs", "jobs", "evals", "deployments", "nodes", "acl"]) putMeta(db, `index:${table}`, next);
     putMeta(db, "index", next);
     db.prepare("UPDATE alloc_status SET modify_index = ?").run(next);
     for (const table of ["job_versions", "evals", "deployments", "node"]) {

@@ -5,6 +5,7 @@ import type { Job } from "../model/job.js";
 import { parseJson } from "../model/json.js";
 import type { Node } from "../model/node.js";
 import type { TaskState } from "../model/task-state.js";
+import { decodeAclRow } from "./acl-table.js";
 import { jobKey } from "./effect.js";
 import { eventOf } from "./event-body.js";
 import type { JobCopies } from "./job-copies.js";
@@ -26,6 +27,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
       evals: indexOf("evals"),
       deployments: indexOf("deployments"),
       nodes: indexOf("nodes"),
+      acl: indexOf("acl"),
     },
     allocs: decodeAllocs(rows, jobCopies).sort(byCreation),
     jobVersions,
@@ -33,6 +35,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
     evals: rows.evals.map(decodeEval).sort(byCreation),
     deployments: rows.deployments.map(decodeDeployment).sort(byCreation),
     node: rows.node === undefined ? undefined : decodeNode(rows.node),
+    acl: rows.acl.map(decodeAclRow),
     tombstones: rows.tombstones,
     handles: grouped(
       rows.taskHandles,

@@ -3,6 +3,7 @@ import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Node } from "../model/node.js";
+import type { AclChange } from "./acl-table.js";
 import type { NewTaskEvent, StoredHandle, TableName } from "./state-store.js";
 
 /**
@@ -28,6 +29,7 @@ export type Effect =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "acl"; readonly change: AclChange }
   | { readonly kind: "task-handle"; readonly allocId: string; readonly task: string; readonly handle: StoredHandle | null };
 
 export interface AllocEffect {
@@ -61,6 +63,8 @@ export function tableOf(effect: Effect): TableName | undefined {
       return "deployments";
     case "node":
       return "nodes";
+    case "acl":
+      return "acl";
     default:
       return undefined;
   }

@@ -20,6 +20,7 @@ export function loadRows(db: Database): StateRows {
     evals: all("SELECT create_time, modify_time, body FROM evals"),
     deployments: column("SELECT body FROM deployments"),
     node: column("SELECT body FROM node")[0],
+    acl: all("SELECT kind, key, body FROM acl"),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { AclRow } from "./acl-table.js";
 import type { OpenFailure } from "./errors.js";
 import type { StoreLimits } from "./limits.js";
 import type { HistoryQuery } from "./state-store.js";
@@ -48,6 +49,7 @@ export interface StateRows {
   readonly evals: readonly EvalRow[];
   readonly deployments: readonly string[];
   readonly node: string | undefined;
+  readonly acl: readonly AclRow[];
 }
 
 export interface AllocRow {

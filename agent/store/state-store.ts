@@ -4,6 +4,7 @@ import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Node } from "../model/node.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
+import type { AclChange, AclReader } from "./acl-table.js";
 
 /**
  * The host's state: read from memory, written through one ordered queue to SQLite.
@@ -26,7 +27,7 @@ export interface StateStore extends StateReader {
   close(): Promise<void>;
 }
 
-export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes";
+export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "acl";
 
 /** What the scheduler and the API read. Every object is an immutable snapshot. */
 export interface StateReader {
@@ -54,6 +55,8 @@ export interface StateReader {
   deployment(id: string): Deployment | undefined;
   deploymentsOfJob(namespace: string, jobId: string): readonly Deployment[];
   node(): Node | undefined;
+  /** Policies, roles and tokens. */
+  readonly acl: AclReader;
 
   /** What a task runner kept to find its task again. */
   taskHandle(allocId: string, task: string): StoredHandle | undefined;
@@ -94,6 +97,7 @@ export type Change =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "acl"; readonly change: AclChange }
   /** A new allocation. ClientStatus starts as `pending`. */
   | { readonly kind: "alloc-create"; readonly alloc: DesiredAllocation }
   /** Changes desired members of a known one. */

@@ -34,6 +34,8 @@ export const statements = {
   dropEval: "DELETE FROM evals WHERE id = ?",
   putDeployment: "INSERT INTO deployments (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
   dropDeployment: "DELETE FROM deployments WHERE id = ?",
+  putAcl: "INSERT INTO acl (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body",
+  dropAcl: "DELETE FROM acl WHERE kind = ? AND key = ?",
   putNode: "INSERT INTO node (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
 } as const;
 

@@ -5,6 +5,7 @@ import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Node } from "../model/node.js";
+import type { AclReader } from "./acl-table.js";
 import { CommitQueue, type CommitQueueDeps } from "./commit-queue.js";
 import { type Effect, jobKey, tableOf, watchKeyOf } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
@@ -120,6 +121,10 @@ export abstract class TableStore implements StateStore {
 
   node(): Node | undefined {
     return this.#tables.node;
+  }
+
+  get acl(): AclReader {
+    return this.#tables.acl;
   }
 
   taskHandle(allocId: string, task: string): StoredHandle | undefined {

@@ -3,6 +3,7 @@ import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import type { Node } from "../model/node.js";
+import { type AclChange, AclTable } from "./acl-table.js";
 import { type Effect, jobKey, tableOf } from "./effect.js";
 import { GroupedMap } from "./ordered-map.js";
 import type { StoredHandle, TableName } from "./state-store.js";
@@ -18,6 +19,7 @@ export interface TablesSnapshot {
   readonly evals: readonly Evaluation[];
   readonly deployments: readonly Deployment[];
   readonly node: Node | undefined;
+  readonly acl: readonly AclChange[];
   /** Oldest first. */
   readonly tombstones: readonly string[];
   /** By allocation, then by task. */
@@ -29,13 +31,21 @@ export const FIRST_INDEX = 1;
 
 export const emptySnapshot = (): TablesSnapshot => ({
   index: FIRST_INDEX,
-  tableIndexes: { allocs: FIRST_INDEX, jobs: FIRST_INDEX, evals: FIRST_INDEX, deployments: FIRST_INDEX, nodes: FIRST_INDEX },
+  tableIndexes: {
+    allocs: FIRST_INDEX,
+    jobs: FIRST_INDEX,
+    evals: FIRST_INDEX,
+    deployments: FIRST_INDEX,
+    nodes: FIRST_INDEX,
+    acl: FIRST_INDEX,
+  },
   allocs: [],
   jobVersions: new Map(),
   jobs: [],
   evals: [],
   deployments: [],
   node: undefined,
+  acl: [],
   tombstones: [],
   handles: new Map(),
 });
@@ -53,6 +63,7 @@ export class Tables {
   readonly jobs = new GroupedMap<Job, never>((job) => jobKey(job.Namespace, job.ID), {});
   readonly evals = new GroupedMap<Evaluation, "job">((e) => e.ID, { job: ofJob });
   readonly deployments = new GroupedMap<Deployment, "job">((d) => d.ID, { job: ofJob });
+  readonly acl: AclTable;
   readonly #jobVersions: Map<string, readonly Job[]>;
   readonly #tombstones: Set<string>;
   readonly #handles = new Map<string, Map<string, StoredHandle>>();
@@ -70,6 +81,7 @@ export class Tables {
     this.#jobVersions = new Map(from.jobVersions);
     this.#tombstones = new Set(from.tombstones);
     this.#node = from.node;
+    this.acl = new AclTable(from.acl);
   }
 
   get index(): number {
@@ -110,6 +122,7 @@ export class Tables {
       evals: this.evals.list(),
       deployments: this.deployments.list(),
       node: this.#node,
+      acl: this.acl.snapshot(),
       tombstones: [...this.#tombstones],
       handles: new Map([...this.#handles].map(([allocId, tasks]) => [allocId, new Map(tasks)])),
     };
@@ -159,6 +172,9 @@ export class Tables {
         return;
       case "node":
         this.#node = effect.node;
+        return;
+      case "acl":
+        this.acl.apply(effect.change);
         return;
       case "task-handle":
         this.#putHandle(effect.allocId, effect.task, effect.handle);

@@ -16,6 +16,7 @@ const opened: Opened = {
     evals: [],
     deployments: [],
     node: undefined,
+    acl: [],
   },
   restored: false,
   unclean: false,

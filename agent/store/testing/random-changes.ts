@@ -123,6 +123,22 @@ const handle = fc.record({
   hooksDone: fc.constant(["dirs"]),
 });
 
+const rules = { namespace: [{ name: "default", capabilities: ["read-job"], variables: [] }], node_pool: [], host_volume: [] };
+const stamps = { CreateIndex: 0, ModifyIndex: 0 };
+const tokenOf = (AccessorID: string, Name: string, ExpirationTime: bigint | null) => ({
+  ...{ AccessorID, SecretHash: `hash of ${AccessorID}`, Name, Type: "client" as const, Policies: ["a"], Roles: [], Global: false },
+  ...{ CreateTime: 1n, ExpirationTime, ...stamps },
+});
+const acl: fc.Arbitrary<Change> = fc
+  .oneof(
+    name.map((Name) => ({ put: "policy", value: { Name, Description: "", Rules: "", RulesJSON: rules, ...stamps } }) as const),
+    fc.tuple(name, name).map(([ID, Name]) => ({ put: "role", value: { ID, Name, Description: "", Policies: ["a"], ...stamps } }) as const),
+    fc.tuple(name, fc.string(), maybeTime).map(([id, of, expires]) => ({ put: "token", value: tokenOf(id, of, expires) }) as const),
+    fc.tuple(fc.constantFrom("policy" as const, "role" as const, "token" as const), name).map(([drop, key]) => ({ drop, key })),
+    fc.constant({ put: "bootstrap", value: { index: 0 } } as const),
+  )
+  .map((change) => ({ kind: "acl", change }));
+
 export const randomChange: fc.Arbitrary<RandomChange> = fc.oneof(
   { weight: 4, arbitrary: creationOrChange },
   { weight: 5, arbitrary: observed },
@@ -133,6 +149,7 @@ export const randomChange: fc.Arbitrary<RandomChange> = fc.oneof(
   evaluation.map(({ ID }) => fixed({ kind: "eval-delete", id: ID })),
   deployment.map((of) => fixed({ kind: "deployment", deployment: of })),
   name.map((id) => fixed({ kind: "deployment-delete", id })),
+  { weight: 2, arbitrary: acl.map(fixed) },
   time.map((StatusUpdatedAt) => fixed({ kind: "node", node: aNode({ StatusUpdatedAt }) })),
   fc.tuple(name, task, handle).map(([allocId, of, value]) => fixed({ kind: "task-handle", allocId, task: of, handle: value })),
   fc.tuple(name, task).map(([allocId, of]) => fixed({ kind: "task-handle", allocId, task: of, handle: null })),
