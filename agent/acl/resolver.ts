@@ -14,6 +14,8 @@ export interface ResolverOptions {
 }
 
 const MAX_CACHED = 1_000;
+/** Stands for everything where a role's name is expected. */
+const MANAGEMENT = "management";
 
 /** Finds out who a secret belongs to and what its owner may do. */
 export class AclResolver {
@@ -48,7 +50,7 @@ export class AclResolver {
       case "anonymous":
         return this.anonymous();
       case "certificate":
-        return identity;
+        return this.ofCertificate(identity.accessor, identity.name);
       case "local":
         return identity;
     }
@@ -58,9 +60,14 @@ export class AclResolver {
     return { kind: "anonymous", accessor: "", name: "anonymous", acl: this.#acl([ANONYMOUS_POLICY]), expires: null };
   }
 
-  /** What the policies of a role allow; nothing when there is no role of that name. */
-  ofRole(name: string): Acl {
-    return this.#acl(this.#store.acl.roles().find((role) => role.Name === name)?.Policies ?? []);
+  /**
+   * @param name of the certificate.
+   * @param role whose policies count; nothing is allowed when there is no role of that name. `management` may do everything.
+   */
+  ofCertificate(name: string, role: string): Identity {
+    const known = role === MANAGEMENT ? undefined : this.#store.acl.roles().find((candidate) => candidate.Name === role);
+    const acl = role === MANAGEMENT ? managementAcl : this.#acl(known?.Policies ?? []);
+    return { kind: "certificate", accessor: name, name: role, acl, expires: null };
   }
 
   #ofToken(token: AclToken): Identity | "expired" {

@@ -92,9 +92,9 @@ export class AclTable implements AclReader {
   /** All of it as the changes that make it. */
   snapshot(): readonly AclChange[] {
     return [
-      ...[...this.#policies.values()].map((value) => ({ put: "policy", value }) as const),
-      ...[...this.#roles.values()].map((value) => ({ put: "role", value }) as const),
-      ...[...this.#tokens.values()].map((value) => ({ put: "token", value }) as const),
+      ...this.policies().map((value) => ({ put: "policy", value }) as const),
+      ...this.roles().map((value) => ({ put: "role", value }) as const),
+      ...this.tokens().map((value) => ({ put: "token", value }) as const),
       ...(this.#bootstrapIndex === 0 ? [] : [{ put: "bootstrap", value: { index: this.#bootstrapIndex } } as const]),
     ];
   }
