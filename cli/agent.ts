@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import type { Server } from "node:http";
 import { join } from "node:path";
 import { pino } from "pino";
 import { AllocStats } from "../agent/allocs/alloc-stats.js";
@@ -17,6 +16,7 @@ import { listeningPorts } from "../agent/node/listening-ports.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
 import { StoreOpenError } from "../agent/store/errors.js";
 import { SqliteStore } from "../agent/store/sqlite-store.js";
+import { ExecAccess } from "../api/exec/exec-access.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
 import { createFsRouter } from "../api/fs/router.js";
 import { createApi } from "../api/server.js";
@@ -24,6 +24,8 @@ import type { Driver } from "../drivers/driver.js";
 import { RawExecDriver } from "../drivers/raw_exec/driver.js";
 import { ShimClient } from "../drivers/shim/client.js";
 import { launchShim } from "../drivers/shim/start-shim.js";
+import { listenLocal, listenTcp } from "./listen.js";
+import { asConfigError, makeSecurity, type Security } from "./security.js";
 
 export interface AgentFlags {
   readonly config?: string;
@@ -69,7 +71,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<void
     await start(config, log, version, undo, onFatal);
   } catch (error) {
     await undo.run();
-    throw error;
+    throw asConfigError(error);
   }
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end());
   await ending;
@@ -83,6 +85,9 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   const dataDir = config.data_dir;
   const store = await openStore(config, clock, log, onFatal);
   undo.add(() => store.close());
+
+  const security = await makeSecurity({ config, store, clock, log });
+  undo.add(() => security.close());
 
   const shim = new ShimClient({
     path: join(config.runtime_dir, "shim.sock"),
@@ -122,9 +127,16 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   });
   const exec = new ExecEndpoint({
     targets: allocs,
+    access: new ExecAccess({ authority: security.authority, store, runsOnHost: (driver) => driver === "raw_exec" }),
+    audit: security.audit,
     clock,
     log,
-    options: { ...defaultExecOptions, maxSessions: config.http.max_exec_sessions },
+    options: {
+      ...defaultExecOptions,
+      maxSessions: config.http.max_exec_sessions,
+      maxSessionsPerAllocation: config.http.max_exec_sessions_per_allocation,
+      maxSessionsPerToken: config.http.max_exec_sessions_per_token,
+    },
   });
   const files = new AllocFiles({
     dataDir,
@@ -142,7 +154,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     jobs,
     allocs,
     exec,
-    fs: createFsRouter({ files, log }),
+    fs: (callerOf) => createFsRouter({ files, store, callerOf, log }),
+    ...protection(security),
     agent: { version, dataDir },
     stats: {
       ofAllocation: (id, task) => allocStats.of(id, task),
@@ -153,13 +166,20 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     ready: readiness,
     options: {
       hostNames: config.http.host_names,
+      allowedOrigins: config.http.allowed_origins,
+      maxHeaderBytes: config.http.max_header_bytes,
+      headersTimeoutMs: config.http.headers_timeout,
+      requestTimeoutMs: config.http.request_timeout,
       maxBodyBytes: config.http.max_body_bytes,
       maxConnectionsPerAddress: config.http.max_conns_per_client,
       maxBlockedQueries: config.http.max_blocking_queries,
+      maxBlockedQueriesPerClient: config.http.max_blocking_queries_per_client,
     },
   });
-  const address = await listen(api.server, config);
   undo.add(() => api.close());
+  const address = await listenTcp(api.server, config);
+  if (config.unix_socket.path !== "") await listenLocal(api.localServer(), config.unix_socket);
+  if (security.tls) undo.add(reloadOnHangup(security.tls, log));
   // First, so that the clients are told why before their connections go.
   undo.add(() => exec.close());
 
@@ -173,6 +193,28 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   undo.add(() => jobs.stop());
   ready();
   log.info({ address, dataDir, nodeId: node().ID, version }, "ready");
+}
+
+const protection = ({ authority, acl, gate, audit, tls }: Security) => ({
+  authority,
+  ...(acl && { acl }),
+  ...(gate && { gate }),
+  ...(audit && { audit }),
+  ...(tls && { makeServer: tls.make }),
+});
+
+/** @returns a function that ends it. */
+function reloadOnHangup(tls: NonNullable<Security["tls"]>, log: Logger): () => void {
+  const reload = (): void => {
+    try {
+      tls.reload();
+      log.info("the certificate was read again");
+    } catch (error) {
+      log.error({ err: error }, "the certificate can not be read again; the one before goes on");
+    }
+  };
+  process.on("SIGHUP", reload);
+  return () => process.off("SIGHUP", reload);
 }
 
 async function openStore(config: Config, clock: SystemClock, log: Logger, onFatal: () => void): Promise<SqliteStore> {
@@ -225,25 +267,6 @@ const nodeOptions = ({ client, node, datacenter, data_dir: dataDir }: Config) =>
   maxDynamicPort: client.max_dynamic_port,
   cgroupParent: client.cgroup_parent,
 });
-
-/** @returns `host:port` as it really is. */
-function listen(server: Server, { bind_addr: host, port }: Config): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === "EADDRINUSE"
-          ? new ConfigError(`port: got ${port}, want a free one: ${host}:${port} is in use`)
-          : new ConfigError(`bind_addr: got "${host}": ${error.message}`),
-      );
-    });
-    server.listen(port, host, () => {
-      server.removeAllListeners("error");
-      const bound = server.address();
-      const actual = typeof bound === "object" && bound ? bound.port : port;
-      resolve(host.includes(":") ? `[${host}]:${actual}` : `${host}:${actual}`);
-    });
-  });
-}
 
 /** Written at once: the lines before a crash are the ones that are wanted. */
 const createLog = ({ log: { level } }: Config): Logger =>

@@ -1,7 +1,9 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { newSecret } from "./secret.js";
 
-/** Writes a secret so that only the agent's own user can read it, whole or not at all. */
-export function writeTokenFile(path: string, secret: string): void {
+/** Writes a new secret so that only the agent's own user can read it, whole or not at all. @returns the secret. */
+export function writeTokenFile(path: string): string {
+  const secret = newSecret();
   const temporary = `${path}.new`;
   rmSync(temporary, { force: true });
   const fd = openSync(temporary, "wx", 0o600);
@@ -12,4 +14,5 @@ export function writeTokenFile(path: string, secret: string): void {
     closeSync(fd);
   }
   renameSync(temporary, path);
+  return secret;
 }

@@ -76,7 +76,7 @@ function namespaceOf(kind: string, id: string, store: StateReader): string | und
 /** As the handlers say it. Source: reference behaviour §1.2. */
 function unknownText(kind: string, id: string, path: string): string {
   if (kind !== "alloc") return `${kind} not found`;
-  if (path.startsWith("/v1/client/")) return `Unknown allocation "${id}"`;
+  if (path.startsWith("/v1/client")) return `Unknown allocation "${id}"`;
   return path.endsWith("}") ? "alloc not found" : "allocation not found";
 }
 

@@ -13,11 +13,12 @@ interface AgentDeps {
 }
 
 export const agentRoutes = (deps: AgentDeps): readonly Route[] => [
-  { method: "GET", path: "/v1/agent/self", handler: () => answer(encodeJson(self(deps))) },
-  { method: "GET", path: "/v1/agent/members", handler: () => answer(encodeJson(members(deps))) },
+  { method: "GET", path: "/v1/agent/self", access: "agent:read", handler: () => answer(encodeJson(self(deps))) },
+  { method: "GET", path: "/v1/agent/members", access: "node:read", handler: () => answer(encodeJson(members(deps))) },
   {
     method: "GET",
     path: "/v1/agent/health",
+    access: "public",
     handler: (call) => {
       const type = call.query.text("type");
       if (type !== undefined && type !== "client" && type !== "server") {

@@ -10,6 +10,7 @@ export const evaluationsRoutes = ({ store }: { readonly store: StateReader }): r
   {
     method: "GET",
     path: "/v1/evaluations",
+    access: "list:read-job",
     handler: (call) => {
       const jobId = call.query.text("job");
       const status = call.query.text("status");
@@ -30,6 +31,7 @@ export const evaluationsRoutes = ({ store }: { readonly store: StateReader }): r
   {
     method: "GET",
     path: "/v1/evaluation/:id",
+    access: "eval:read-job",
     handler: (call) => {
       const id = uuidOf(call);
       return read({
@@ -43,6 +45,7 @@ export const evaluationsRoutes = ({ store }: { readonly store: StateReader }): r
   {
     method: "GET",
     path: "/v1/evaluation/:id/allocations",
+    access: "anybody",
     handler: (call) => {
       const id = uuidOf(call);
       return read({
@@ -52,6 +55,7 @@ export const evaluationsRoutes = ({ store }: { readonly store: StateReader }): r
         result: () => ({
           json: `[${store
             .allocsOfEval(id)
+            .filter((alloc) => call.caller.acl.allows("read-job", alloc.Namespace))
             .map((alloc) => encodeAllocationStub(alloc, { resources: false, taskStates: true }))
             .join(",")}]`,
         }),

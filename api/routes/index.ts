@@ -2,6 +2,9 @@ import { AllocdError } from "../../agent/errors.js";
 import type { ApiDeps } from "../deps.js";
 import type { ApiOptions } from "../options.js";
 import type { Method, Route } from "../route.js";
+import { aclPolicyRoutes } from "./acl-policies.js";
+import { aclRoleRoutes } from "./acl-roles.js";
+import { aclTokenRoutes } from "./acl-tokens.js";
 import { agentRoutes } from "./agent.js";
 import { allocationRoutes } from "./allocation.js";
 import { allocationsRoutes } from "./allocations.js";
@@ -14,7 +17,7 @@ import { nodesRoutes } from "./nodes.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
 
-type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "allocs" | "agent" | "stats"> & { readonly options: ApiOptions };
+type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "allocs" | "agent" | "stats" | "acl"> & { readonly options: ApiOptions };
 
 /** Every endpoint. */
 export const allRoutes = (deps: RouteDeps): readonly Route[] => [
@@ -29,6 +32,9 @@ export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...agentRoutes(deps),
   ...systemRoutes(deps),
   ...statsRoutes(deps),
+  ...aclPolicyRoutes(deps),
+  ...aclTokenRoutes(deps),
+  ...aclRoleRoutes(deps),
   ...nothingBelow("/v1/allocation/*rest", "/v1/client/allocation/*rest"),
 ];
 
@@ -39,6 +45,8 @@ const nothingBelow = (...paths: readonly string[]): readonly Route[] =>
   paths.map((path) => ({
     method: ANY,
     path,
+    access: "public" as const,
+    changes: false as const,
     handler: () => {
       throw new AllocdError("not-found", "resource not found");
     },
