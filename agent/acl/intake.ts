@@ -1,6 +1,7 @@
 import { type AclTokenType, TOKEN_TYPES } from "../model/acl.js";
 import { FieldReader, readText } from "../model/field-reader.js";
 import { parseGoDuration } from "../model/go-duration.js";
+import { InvalidField } from "../model/invalid-field.js";
 import type { UnixNano } from "../model/units.js";
 
 const name = /^[a-zA-Z0-9-]{1,128}$/;
@@ -22,7 +23,7 @@ export function policyFromApi(input: unknown, pathName: string): PolicyInput {
   const from = new FieldReader(input, "Policy");
   const Name = from.text("Name", pathName) || pathName;
   if (Name !== pathName) throw from.invalid("Name", `the path's ${JSON.stringify(pathName)}`);
-  if (!name.test(Name)) throw from.invalid("Name", "at most 128 letters, digits and hyphens");
+  if (!name.test(Name)) throw new InvalidField("Policy.Name", Name, "at most 128 letters, digits and hyphens");
   return { Name, Description: description(from), Rules: from.text("Rules") };
 }
 

@@ -61,6 +61,8 @@ export class AuditLog {
   #pending: Pending[] = [];
   #writing: Promise<void> | undefined;
   #failed = false;
+  /** Half a line may be at the end, and the next has to follow the last whole one. */
+  #isTorn = false;
 
   /** @throws Error when the file can not be opened. */
   constructor(deps: { readonly clock: Clock; readonly log: Logger; readonly options: AuditOptions }) {
@@ -132,6 +134,8 @@ export class AuditLog {
 
   async #write(batch: readonly Pending[]): Promise<void> {
     if (this.#bytes >= this.#options.rotateBytes) this.#rotate();
+    if (this.#isTorn) ftruncateSync(this.#fd, this.#bytes);
+    this.#isTorn = false;
     let link = this.#link;
     let text = "";
     for (const { entry, time } of batch) {
@@ -144,8 +148,7 @@ export class AuditLog {
       for (let at = 0; at < bytes.length; ) at += (await writeAsync(this.#fd, bytes, at)).bytesWritten;
       await syncAsync(this.#fd);
     } catch (error) {
-      // Half of it may be there, and the next line has to follow the last whole one.
-      ftruncateSync(this.#fd, this.#bytes);
+      this.#isTorn = true;
       throw error;
     }
     this.#bytes += bytes.length;
