@@ -9,6 +9,7 @@ import { answer, type Route } from "../route.js";
 interface AgentDeps {
   readonly store: StateReader;
   readonly agent: AgentInfo;
+  readonly acl?: unknown;
   readonly options: { readonly region: string };
 }
 
@@ -42,11 +43,13 @@ export function advertised(store: StateReader): { readonly host: string; readonl
 /** What is said here is chosen member by member, so that no secret of the configuration gets out. */
 function self(deps: AgentDeps): object {
   const { store, agent, options } = deps;
+  const aclEnabled = deps.acl !== undefined;
   const node = store.node();
   const { host, port } = advertised(store);
   const alive = store.allocs().filter((alloc) => !isClientTerminal(alloc)).length;
   return {
     config: {
+      ACL: { Enabled: aclEnabled },
       AdvertiseAddrs: { HTTP: node?.HTTPAddr ?? "" },
       BindAddr: host,
       Client: { Enabled: true, NodePool: node?.NodePool ?? "", NodeClass: node?.NodeClass ?? "", Meta: node?.Meta ?? {} },
