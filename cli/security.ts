@@ -11,6 +11,8 @@ import type { StateStore } from "../agent/store/state-store.js";
 import { AttemptLimit } from "../api/acl/attempt-limit.js";
 import { AclAuthority, type Authority, OpenAuthority } from "../api/acl/authority.js";
 import { type Gate, PeerGate } from "../api/acl/peer-gate.js";
+import { PeerHelper } from "../api/acl/peer-helper.js";
+import { PeerUids } from "../api/acl/peer-uid.js";
 import { TlsError, TlsServer } from "../api/tls-server.js";
 
 /** What keeps out who does not belong. */
@@ -51,15 +53,17 @@ export async function makeSecurity({ config, store, clock, log }: Deps): Promise
   const isMutual = tls.http && tls.verify_https_client;
   if (settings.enabled && !tls.http && !/^(localhost|127\.|::1$)/.test(config.bind_addr))
     log.warn({ bindAddr: config.bind_addr }, "tokens cross the network unencrypted: tls.http is false");
+  const helper = new PeerHelper();
   return {
     authority,
     acl,
     // Only root and the agent's own user, where nothing else tells who is who.
-    gate: acl || isMutual ? undefined : new PeerGate([0, process.getuid?.() ?? 0]),
+    gate: acl || isMutual ? undefined : new PeerGate([0, process.getuid?.() ?? 0], new PeerUids(helper)),
     audit,
     tls: tls.http ? tlsServer(config) : undefined,
     close: async () => {
       authority.close();
+      helper.close();
       await audit?.close();
     },
   };

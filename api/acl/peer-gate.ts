@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { AllocdError } from "../../agent/errors.js";
-import { PeerUids } from "./peer-uid.js";
+import type { PeerUids } from "./peer-uid.js";
 
 /** Looks at who is at the other end of a connection, before anything that it sends counts. */
 export interface Gate {
@@ -17,7 +17,7 @@ export class PeerGate implements Gate {
   readonly #peers: Pick<PeerUids, "of">;
   readonly #admitted = new WeakMap<Socket, Promise<void>>();
 
-  constructor(uids: readonly number[], peers: Pick<PeerUids, "of"> = new PeerUids()) {
+  constructor(uids: readonly number[], peers: Pick<PeerUids, "of">) {
     this.#uids = new Set(uids);
     this.#peers = peers;
   }

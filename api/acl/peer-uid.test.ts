@@ -1,4 +1,6 @@
 import { connect, createServer, type Server, Socket } from "node:net";
+import { join, resolve } from "node:path";
+import { NoHelper, PeerHelper } from "./peer-helper.js";
 import { PeerUids } from "./peer-uid.js";
 
 const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
@@ -12,7 +14,7 @@ const socket = (remoteAddress: string, remotePort: number, localAddress: string,
     Object.fromEntries(Object.entries({ remoteAddress, remotePort, localAddress, localPort }).map(([k, value]) => [k, { value }])),
   );
 
-const peers = (tcp: string, tcp6 = ""): PeerUids => new PeerUids(async (table) => head + (table === "tcp" ? tcp : tcp6));
+const peers = (tcp: string, tcp6 = ""): PeerUids => new PeerUids(undefined, async (table) => head + (table === "tcp" ? tcp : tcp6));
 const here = "0100007F:1F90";
 
 test("the row of the peer's own end tells, not that of ours", async () => {
@@ -41,7 +43,7 @@ test("one that is in no table, or has no address any more, is nobody's", async (
 test("connections that come together share a read that began after they came", async () => {
   let reads = 0;
   const answers: ((text: string) => void)[] = [];
-  const waiting = new PeerUids((table) => {
+  const waiting = new PeerUids(undefined, (table) => {
     if (table === "tcp6") return Promise.resolve("");
     reads++;
     return new Promise((resolve) => answers.push(resolve));
@@ -57,13 +59,58 @@ test("connections that come together share a read that began after they came", a
   expect(await Promise.all(uids)).toEqual([0, 1, 2, 3]);
 });
 
-test("a real connection is ours", async () => {
+/** The server's end of a real connection. */
+async function connected(
+  port?: (port: number) => void,
+): Promise<{ readonly accepted: Socket; readonly client: Socket; close(): Promise<void> }> {
   const server: Server = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
-  const client = connect(port, "127.0.0.1");
-  expect(await new PeerUids().of(await accepted)).toBe(process.getuid?.());
-  client.destroy();
-  await new Promise((resolve) => server.close(resolve));
+  const bound = (server.address() as { port: number }).port;
+  port?.(bound);
+  const accepting = new Promise<Socket>((resolve) => server.once("connection", resolve));
+  const client = connect(bound, "127.0.0.1");
+  const accepted = await accepting;
+  return {
+    accepted,
+    client,
+    close: async () => {
+      client.destroy();
+      accepted.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const compiled = join(resolve(import.meta.dirname, "../.."), "dist/api/acl/allocd-peer");
+
+test.each([
+  ["by the tables", undefined],
+  ["by asking for it", compiled],
+  ["by the tables, where there is no helper", "/no/such/helper"],
+  ["by the tables, where the helper can not ask", "/bin/false"],
+])("a real connection is ours: %s", async (_how, path) => {
+  const helper = path === undefined ? undefined : new PeerHelper(path);
+  const { accepted, close } = await connected();
+  expect(await new PeerUids(helper).of(accepted)).toBe(process.getuid?.());
+  helper?.close();
+  await close();
+});
+
+test("the helper tells connections, gone ones and listeners apart", async () => {
+  const helper = new PeerHelper(compiled);
+  let bound = 0;
+  const { accepted, client, close } = await connected((port) => {
+    bound = port;
+  });
+  const peer = ["127.0.0.1", accepted.remotePort ?? 0] as const;
+  expect(await helper.ask(peer, ["127.0.0.1", bound])).toEqual({ uid: process.getuid?.(), inode: expect.any(Number) });
+  expect(await helper.ask(peer, ["127.0.0.1", bound === 1 ? 2 : 1])).toBeUndefined();
+  // There is somebody at this port, who is no peer of anybody.
+  expect(await helper.ask(["127.0.0.1", bound], ["127.0.0.1", 1])).toBeUndefined();
+  client.resetAndDestroy();
+  await new Promise((resolve) => accepted.once("close", resolve).on("error", () => {}));
+  expect(await helper.ask(peer, ["127.0.0.1", bound])).toBeUndefined();
+  helper.close();
+  await expect(helper.ask(peer, ["127.0.0.1", bound])).rejects.toThrow(NoHelper);
+  await close();
 });

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
+import { type End, NoHelper, type PeerHelper, type SocketOwner } from "./peer-helper.js";
 
 type Table = "tcp" | "tcp6";
 
@@ -7,18 +8,25 @@ type Table = "tcp" | "tcp6";
 const TRIES = 3;
 
 /**
- * Tells which user a connection over loopback comes from, by the kernel's own tables: nothing that the peer says.
- * A socket without an owner has uid 0 in them, so a row counts only with its inode.
+ * Tells which user a connection over loopback comes from, by what the kernel knows: nothing that the peer says. A socket
+ * without an owner is said to be of uid 0, so an answer counts only with its inode.
  *
- * A table takes milliseconds to read, so it is read beside the event loop, once for all connections that came before, and
- * once a connection.
+ * The kernel is asked for the one socket. Where it does not take such questions its tables are read; that takes milliseconds,
+ * and the more the more connections there are, so they are read once for all connections that came before. Either is once
+ * a connection.
  */
 export class PeerUids {
   readonly #known = new WeakMap<Socket, Promise<number | undefined>>();
   readonly #tables: Readonly<Record<Table, SharedRead>>;
 
-  /** @param read gives a table's text. */
-  constructor(read = (table: Table): Promise<string> => readFile(`/proc/net/${table}`, "latin1")) {
+  readonly #helper: Pick<PeerHelper, "ask"> | undefined;
+
+  /**
+   * @param helper absent: only the tables are read.
+   * @param read gives a table's text.
+   */
+  constructor(helper?: Pick<PeerHelper, "ask">, read = (table: Table): Promise<string> => readFile(`/proc/net/${table}`, "latin1")) {
+    this.#helper = helper;
     // A kernel without IPv6 has no table of it.
     const shared = (table: Table): SharedRead => new SharedRead(() => read(table).catch(() => ""));
     this.#tables = { tcp: shared("tcp"), tcp6: shared("tcp6") };
@@ -35,11 +43,24 @@ export class PeerUids {
 
   async #lookUp({ remoteAddress, remotePort, localAddress, localPort }: Socket): Promise<number | undefined> {
     if (remoteAddress === undefined || remotePort === undefined || localAddress === undefined || localPort === undefined) return undefined;
+    const owner = await this.#owner([remoteAddress, remotePort], [localAddress, localPort]);
+    return owner === undefined || owner.inode === 0 ? undefined : owner.uid;
+  }
+
+  async #owner(peer: End, own: End): Promise<SocketOwner | undefined> {
+    try {
+      if (this.#helper) return await this.#helper.ask(peer, own);
+    } catch (error) {
+      if (!(error instanceof NoHelper)) throw error;
+    }
+    return this.#inTables(peer, own);
+  }
+
+  async #inTables(peer: End, own: End): Promise<SocketOwner | undefined> {
     for (let tries = 0; tries < TRIES; tries++) {
       for (const table of ["tcp", "tcp6"] as const) {
-        const text = await this.#tables[table].next();
-        const row = rowOf(text, table, [remoteAddress, remotePort], [localAddress, localPort]);
-        if (row !== undefined) return row.inode === 0 ? undefined : row.uid;
+        const row = rowOf(await this.#tables[table].next(), table, peer, own);
+        if (row !== undefined) return row;
       }
     }
     return undefined;
@@ -71,9 +92,7 @@ class SharedRead {
   }
 }
 
-type End = readonly [address: string, port: number];
-
-function rowOf(text: string, table: Table, from: End, to: End): { readonly uid: number; readonly inode: number } | undefined {
+function rowOf(text: string, table: Table, from: End, to: End): SocketOwner | undefined {
   const ends = [from, to].map(([address, port]) => {
     const hex = addressHex(address, table);
     return hex === undefined ? undefined : `${hex}:${port.toString(16).toUpperCase().padStart(4, "0")}`;
