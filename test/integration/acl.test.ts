@@ -7,6 +7,7 @@ import { allocd, environment, runToEnd } from "../support/command.js";
 import { ExecClient, idleTask } from "../support/exec.js";
 import { ask } from "../support/http.js";
 import { type StartAgent, scenario } from "../support/scenario.js";
+import { waitFor } from "../support/wait.js";
 
 const acl = { enabled: true, bootstrap_token_file: "management.token", token_min_expiration_ttl: "1s" };
 const audit = { enabled: true, delivery_guarantee: "enforced" };
@@ -198,6 +199,7 @@ scenario("whoever is slow to say what it wants is cut off, and one address gets 
       return gone;
     }),
   );
+  await waitFor("the agent to have seen them go", async () => (await agent.get("/v1/agent/health")).status === 200);
 });
 
 scenario("sessions of one token and of one allocation have limits of their own", async (start) => {
