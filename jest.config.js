@@ -17,6 +17,12 @@ export default {
       testMatch: ["<rootDir>/**/*.test.ts"],
       testPathIgnorePatterns: ["/node_modules/", "<rootDir>/dist", "<rootDir>/test/integration/"],
     },
-    { ...common, displayName: "integration", testMatch: ["<rootDir>/test/integration/**/*.test.ts"] },
+    {
+      ...common,
+      displayName: "integration",
+      testMatch: ["<rootDir>/test/integration/**/*.test.ts"],
+      globalSetup: "<rootDir>/test/support/engine-setup.ts",
+      globalTeardown: "<rootDir>/test/support/engine-teardown.ts",
+    },
   ],
 };

@@ -14,6 +14,7 @@ const TABLE = {
   "task-not-running": 409,
   "too-many-requests": 429,
   degraded: 507,
+  unreadable: 500,
 } as const;
 
 export type ErrorCode = keyof typeof TABLE;

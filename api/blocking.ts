@@ -70,7 +70,7 @@ export class BlockingQueries {
       throw new AllocdError("too-many-requests", `blocking queries: ${ownLimit} of your address wait already, which is the limit`);
     this.#perClient.set(query.client, own + 1);
     const over = new AbortController();
-    const end = (): void => over.abort();
+    const end = (): void => over.abort("over");
     this.#waiting.add(over);
     query.gone.addEventListener("abort", end, { once: true });
     const jitter = ((this.#options.random ?? Math.random)() * query.waitMs) / 16;
@@ -81,7 +81,7 @@ export class BlockingQueries {
         if (query.coalesce && !over.signal.aborted) await this.#burst();
       }
     } finally {
-      over.abort();
+      over.abort("over");
       query.gone.removeEventListener("abort", end);
       this.#waiting.delete(over);
       const left = (this.#perClient.get(query.client) ?? 1) - 1;
@@ -93,7 +93,7 @@ export class BlockingQueries {
   /** Lets everybody who waits go, and nobody wait any more. */
   close(): void {
     this.#closed = true;
-    for (const over of this.#waiting) over.abort();
+    for (const over of this.#waiting) over.abort("over");
   }
 
   #change(keys: readonly string[], over: AbortSignal): Promise<void> {

@@ -41,7 +41,12 @@ export const SUMMARY_TABLES = ["jobs", "allocs", "evals"] as const;
 export const summaryIndex = (store: StateReader): number => Math.max(...SUMMARY_TABLES.map((table) => store.tableIndex(table)));
 
 /** @param evals of the job; what is still queued is what the latest one says. */
-export function summarise(job: Job, allocs: readonly Allocation[], evals: readonly Evaluation[]): JobSummary {
+export function summarise(
+  job: Job,
+  allocs: readonly Allocation[],
+  evals: readonly Evaluation[],
+  children: readonly Pick<Job, "Status" | "ModifyIndex">[] = [],
+): JobSummary {
   // Keyed by names that a caller chose, `__proto__` among them.
   const groups = new Map<string, GroupSummary>();
   const groupOf = (name: string): GroupSummary => {
@@ -55,13 +60,15 @@ export function summarise(job: Job, allocs: readonly Allocation[], evals: readon
     groupOf(alloc.TaskGroup)[COUNTED_AS[alloc.ClientStatus]]++;
     modifyIndex = Math.max(modifyIndex, alloc.ModifyIndex);
   }
+  const count = (status: Job["Status"]): number => children.filter(({ Status }) => Status === status).length;
+  for (const child of children) modifyIndex = Math.max(modifyIndex, child.ModifyIndex);
   const latest = evals.reduce<Evaluation | undefined>((a, b) => (a === undefined || b.CreateIndex >= a.CreateIndex ? b : a), undefined);
   for (const [name, queued] of Object.entries(latest?.QueuedAllocations ?? {})) {
     const group = groups.get(name);
     if (group !== undefined) group.Queued = queued;
   }
   return {
-    Children: { Dead: 0, Pending: 0, Running: 0 },
+    Children: { Dead: count("dead"), Pending: count("pending"), Running: count("running") },
     CreateIndex: job.CreateIndex,
     JobID: job.ID,
     ModifyIndex: modifyIndex,
@@ -71,16 +78,22 @@ export function summarise(job: Job, allocs: readonly Allocation[], evals: readon
 }
 
 export const summaryOf = (store: StateReader, job: Job): JobSummary =>
-  summarise(job, store.allocsOfJob(job.Namespace, job.ID), store.evalsOfJob(job.Namespace, job.ID));
+  summarise(
+    job,
+    store.allocsOfJob(job.Namespace, job.ID),
+    store.evalsOfJob(job.Namespace, job.ID),
+    store.childrenOfJob(job.Namespace, job.ID),
+  );
 
-/** One element of the list of jobs. Source: reference sample of GET /v1/jobs. */
-export const encodeJobStub = (job: Job, summary: JobSummary): string =>
+/** One element of the list of jobs. @param meta whether to tell the job's own. Source: reference sample of GET /v1/jobs. */
+export const encodeJobStub = (job: Job, summary: JobSummary, meta = false): string =>
   encodeJson({
     CreateIndex: job.CreateIndex,
     Datacenters: job.Datacenters,
     ID: job.ID,
     JobModifyIndex: job.JobModifyIndex,
     JobSummary: summary,
+    ...(meta ? { Meta: job.Meta } : {}),
     ModifyIndex: job.ModifyIndex,
     Multiregion: null,
     Name: job.Name,

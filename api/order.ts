@@ -57,6 +57,18 @@ export const byNamespaceAndId: Order<Named> = {
   },
 };
 
+/** The order of services. Tokens are `<Namespace>.<ServiceName>`, the name encoded. */
+export const byServiceName: Order<{ readonly Namespace: string; readonly ServiceName: string }> = {
+  compare: (a, b) => order(a.Namespace, b.Namespace) || order(a.ServiceName, b.ServiceName),
+  token: (item) => `${item.Namespace}.${encodeURIComponent(item.ServiceName)}`,
+  place: (token) => {
+    const [, namespace, encoded] = /^([^.]+)\.(.+)$/.exec(token) ?? [];
+    const name = encoded === undefined ? undefined : decoded(encoded);
+    if (namespace === undefined || name === undefined) throw badToken(token);
+    return (item) => order(item.Namespace, namespace) || order(item.ServiceName, name);
+  },
+};
+
 function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text);

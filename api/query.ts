@@ -12,10 +12,15 @@ export const MAX_WAIT_MS = 300_000;
 /** The query string of one request, read by type. Every mistake is a 400 that names the parameter. */
 export class Query {
   readonly #values = new Map<string, string>();
+  readonly #topics: string[] = [];
 
   /** @param search what follows the question mark. @throws AllocdError when a parameter is repeated. */
   constructor(search: string) {
     for (const [name, value] of new URLSearchParams(search)) {
+      if (name === "topic") {
+        this.#topics.push(value);
+        continue;
+      }
       // Two parsers of one request may pick different ones of a repeated parameter, so none is picked.
       if (this.#values.has(name)) throw new AllocdError("bad-query", `${describe(name)}: given more than once, want it once`);
       this.#values.set(name, value);
@@ -25,6 +30,11 @@ export class Query {
   /** Present, with or without a value. */
   has(name: string): boolean {
     return this.#values.has(name);
+  }
+
+  /** Every `topic`: the one parameter that Nomad takes more than once. */
+  get topics(): readonly string[] {
+    return this.#topics;
   }
 
   /** Undefined when absent or empty: Nomad does not tell them apart. */

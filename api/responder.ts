@@ -20,25 +20,24 @@ export class Responder {
 
   async send(request: IncomingMessage, response: ServerResponse, query: Query, reply: Reply, caller: Caller): Promise<void> {
     if (reply.kind === "read") await this.#read(request, response, query, reply, caller);
+    else if (reply.kind === "stream") await reply.send(response, goneSignal(response));
     else sendAnswer(response, query, reply);
   }
 
   async #read(request: IncomingMessage, response: ServerResponse, query: Query, read: Read, caller: Caller): Promise<void> {
     const { minIndex, waitMs } = query;
     if (minIndex > 0) {
-      const gone = new AbortController();
-      response.once("close", () => gone.abort());
-      if (response.closed) gone.abort();
+      const gone = goneSignal(response);
       await this.#blocking.until({
         keys: read.keys,
         coalesce: read.coalesce,
         minIndex,
         waitMs,
         index: read.index,
-        gone: gone.signal,
+        gone,
         client: caller.address,
       });
-      if (gone.signal.aborted || response.writableEnded) return;
+      if (gone.aborted || response.writableEnded) return;
     }
     const index = read.index();
     response.setHeader("X-Nomad-Index", index);
@@ -62,6 +61,13 @@ export class Responder {
 
 const audience = ({ acl, identity }: Caller, { isPrivate }: Read): string =>
   isPrivate && !acl.isManagement ? `${acl.id} ${identity.kind} ${identity.accessor}` : acl.id;
+
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  if (response.closed) gone.abort("over");
+  return gone.signal;
+}
 
 function sendAnswer(response: ServerResponse, query: Query, reply: Answer): void {
   const body = query.pretty && reply.json !== "" ? prettyJson(reply.json) : reply.json;

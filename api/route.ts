@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { Access } from "./acl/access.js";
 import type { Caller } from "./acl/caller.js";
 import type { Query } from "./query.js";
@@ -36,12 +37,20 @@ export interface Read {
 export interface Answer {
   readonly kind: "answer";
   readonly status: number;
+  /** Empty: an answer without a body. */
   readonly json: string;
   /** X-Nomad-Index of a write. */
   readonly index?: number;
 }
 
-export type Reply = Read | Answer;
+/** An answer that goes on for as long as the client stays. */
+export interface Stream {
+  readonly kind: "stream";
+  /** Sends all of it. May reject before the head is sent. @param gone aborted when the client went. */
+  readonly send: (response: ServerResponse, gone: AbortSignal) => Promise<void>;
+}
+
+export type Reply = Read | Answer | Stream;
 
 export type Method = "GET" | "PUT" | "POST" | "DELETE";
 

@@ -175,7 +175,7 @@ describe("upgrades", () => {
 describe("failures", () => {
   test("a defect is 500 with its message, and the log line has the id that the caller got", async () => {
     const { http, logged } = await start({
-      allocs: { restart: () => Promise.reject(new Error("boom")), signal: () => Promise.reject(new Error("boom")) },
+      allocs: { restart: () => Promise.reject(new Error("boom")), signal: () => Promise.reject(new Error("boom")), checks: () => null },
       jobs: { ...({} as ApiDeps["jobs"]), deleteAllocation: () => Promise.reject(new Error("boom")) },
     });
     const response = await http.request("DELETE", `/v1/allocation/${UNKNOWN_ID}?token=secret`);

@@ -7,6 +7,7 @@ import { OpenAuthority } from "./acl/authority.js";
 import { type CallerOf, callersOf } from "./acl/caller-of.js";
 import { ChangeAudit } from "./audit.js";
 import { BlockingQueries } from "./blocking.js";
+import { withEncodedChild } from "./child-path.js";
 import { cleanedUrl } from "./clean-path.js";
 import { ConnectionLimit } from "./connection-limit.js";
 import type { ApiDeps } from "./deps.js";
@@ -109,6 +110,7 @@ function createApp(deps: ApiDeps, { options, guard, responder, callerOf }: AppPa
     const url = request.url;
     if (!url.startsWith("/")) throw new AllocdError("invalid", "request target: want a path that begins with a slash");
     const cleaned = cleanedUrl(url) ?? (/^\/(\?|$)/.test(url) ? `/ui/${url.slice(1)}` : undefined);
+    request.url = withEncodedChild(url);
     if (cleaned === undefined) next();
     else response.writeHead(307, { Location: cleaned, "Content-Length": 0 }).end();
   });

@@ -1,32 +1,50 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { pino } from "pino";
+import { removeAllocDir } from "../agent/allocs/alloc-dir.js";
+import { AllocGc } from "../agent/allocs/alloc-gc.js";
+import { AllocMounts } from "../agent/allocs/alloc-mounts.js";
 import { AllocStats } from "../agent/allocs/alloc-stats.js";
 import { AllocSupervisor } from "../agent/allocs/alloc-supervisor.js";
+import { DiskWatch } from "../agent/allocs/disk-watch.js";
 import { AllocFiles } from "../agent/allocs/fs/alloc-files.js";
+import { taskHooks } from "../agent/allocs/hooks/task-hooks.js";
+import type { TemplateHookDeps } from "../agent/allocs/hooks/template.js";
+import type { ArtifactFetcher } from "../agent/artifacts/fetcher.js";
 import { SystemClock } from "../agent/clock.js";
-import { ConfigError } from "../agent/config/config-error.js";
 import { loadConfig } from "../agent/config/load.js";
 import type { Config } from "../agent/config/schema.js";
+import { EventBroker } from "../agent/events/event-broker.js";
+import { HclReader } from "../agent/hcl/hcl-reader.js";
 import { JobService } from "../agent/jobs/job-service.js";
+import { JobValidator } from "../agent/jobs/job-validator.js";
+import { NodeService } from "../agent/jobs/node-service.js";
 import type { Logger } from "../agent/log.js";
 import { MILLISECOND } from "../agent/model/units.js";
-import { HostStatsReader } from "../agent/node/host-stats.js";
+import { diskStats, HostStatsReader } from "../agent/node/host-stats.js";
 import { listeningPorts } from "../agent/node/listening-ports.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
-import { StoreOpenError } from "../agent/store/errors.js";
-import { SqliteStore } from "../agent/store/sqlite-store.js";
+import { serviceCatalog } from "../agent/services/service-catalog.js";
+import { Variables } from "../agent/vars/variables.js";
 import { ExecAccess } from "../api/exec/exec-access.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
 import { createFsRouter } from "../api/fs/router.js";
 import { createApi } from "../api/server.js";
 import type { Driver } from "../drivers/driver.js";
-import { RawExecDriver } from "../drivers/raw_exec/driver.js";
 import { ShimClient } from "../drivers/shim/client.js";
+import { shimBuiltAt, shimProgram } from "../drivers/shim/program.js";
 import { launchShim } from "../drivers/shim/start-shim.js";
+import {
+  createLog,
+  dockerDriver,
+  gcOptions,
+  loadFetcher,
+  nodeOptions,
+  openKeyring,
+  openStore,
+  rawExec,
+  templateOptions,
+} from "./agent-parts.js";
 import { listenLocal, listenTcp } from "./listen.js";
-import { asConfigError, makeSecurity, type Security } from "./security.js";
-
+import { asConfigError, makeSecurity, protection, reloadOnHangup } from "./security.js";
 export interface AgentFlags {
   readonly config?: string;
   readonly bind?: string;
@@ -88,17 +106,38 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
 
   const security = await makeSecurity({ config, store, clock, log });
   undo.add(() => security.close());
+  const variables = new Variables({ store, keyring: openKeyring(dataDir), options: { maxVariables: config.variables.max_count } });
 
   const shim = new ShimClient({
     path: join(config.runtime_dir, "shim.sock"),
     launch: () => launchShim(config.runtime_dir, join(dataDir, "shim.log")),
+    program: shimProgram,
+    builtAt: shimBuiltAt,
     log,
   });
   undo.add(() => shim.close());
-  const drivers: ReadonlyMap<string, Driver> = new Map([["raw_exec", rawExec(config, shim, clock)]]);
+  const docker = dockerDriver(config, () => nodes.node, clock, log);
+  undo.add(() => docker.close());
+  const drivers: ReadonlyMap<string, Driver> = new Map<string, Driver>([
+    ["raw_exec", rawExec(config, shim, clock)],
+    ["docker", docker],
+  ]);
 
-  const nodes = new NodeRegistry({ store, drivers, clock, log, options: nodeOptions(config) });
+  const templates: TemplateHookDeps = {
+    sources: { variables, services: serviceCatalog(store), watch: store.watch },
+    options: templateOptions(config),
+    random: Math.random,
+  };
+
+  let fetcher: Promise<ArtifactFetcher> | undefined;
+  const artifacts = (): Promise<ArtifactFetcher> => {
+    fetcher ??= loadFetcher(config, clock, log);
+    return fetcher;
+  };
+
+  const nodes: NodeRegistry = new NodeRegistry({ store, drivers, clock, log, options: nodeOptions(config) });
   const node = () => nodes.node;
+  const mounts = new AllocMounts({ mounter: process.getuid?.() === 0 ? shim : null, log });
   const allocs = new AllocSupervisor({
     store,
     drivers,
@@ -106,11 +145,31 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     clock,
     log,
     dataDir,
+    mounts,
     options: {
       maxKillTimeoutNs: config.client.max_kill_timeout * MILLISECOND,
       envDenylist: config.client.env_denylist,
       hostEnv: process.env,
+      maxParallelChecks: config.client.max_parallel_checks,
     },
+    taskHooks: () => taskHooks({ artifacts, templates }),
+  });
+  const gc = new AllocGc({
+    ...{ store, clock, log, dataDir },
+    ended: (id) => allocs.ended(id),
+    isRunning: (id) => allocs.isRunning(id),
+    removeDir: (id) => removeAllocDir(dataDir, id, mounts),
+    usage: async () => {
+      const { UsedPercent, InodesUsedPercent } = await diskStats(dataDir);
+      return { disk: UsedPercent, inodes: InodesUsedPercent };
+    },
+    options: gcOptions(config),
+  });
+  const disks = new DiskWatch({
+    ...{ clock, log, dataDir },
+    running: () => allocs.running,
+    emit: (id, event) => allocs.emit(id, event),
+    intervalMs: config.client.disk_check_interval,
   });
   const { retention } = config;
   const jobs = new JobService({
@@ -118,7 +177,25 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     clock,
     log,
     node,
-    options: { maxTerminalAllocs: retention.terminal_allocations, maxDeployments: retention.deployments, listeningPorts },
+    options: {
+      maxTerminalAllocs: retention.terminal_allocations,
+      maxDeadJobs: retention.dead_jobs,
+      maxDeployments: retention.deployments,
+      listeningPorts,
+    },
+  });
+
+  const validator = new JobValidator({ store, drivers });
+  const hcl = new HclReader(clock);
+  undo.add(() => hcl.close());
+  const events = new EventBroker({
+    store,
+    clock,
+    options: {
+      bufferedEvents: config.http.event_buffer_size,
+      bufferedBytes: config.http.event_buffer_bytes,
+      maxSubscribers: config.http.max_event_streams,
+    },
   });
 
   let ready: () => void = () => {};
@@ -127,7 +204,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   });
   const exec = new ExecEndpoint({
     targets: allocs,
-    access: new ExecAccess({ authority: security.authority, store, runsOnHost: (driver) => driver === "raw_exec" }),
+    access: new ExecAccess({ authority: security.authority, store, runsOnHost: (driver) => drivers.get(driver)?.isolation !== "image" }),
     audit: security.audit,
     clock,
     log,
@@ -149,10 +226,24 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   const coreMhz = (): number => node().Resources.CpuShares / Math.max(1, node().Resources.Cores);
   const allocStats = new AllocStats({ runs: (id) => allocs.runs(id), coreMhz, clock });
   const hostStats = new HostStatsReader({ clock, dataDir });
+  const nodeService = new NodeService({ store, clock, log, node, change: (part) => nodes.change(part), jobs: jobs.evaluator });
   const api = createApi({
     store,
     jobs,
+    namespaces: jobs.namespaces,
+    specs: { validate: (job) => validator.validate(job), parse: (text, variables) => hcl.parse(text, variables) },
+    events,
     allocs,
+    scheduling: {
+      plan: (job, plan) => jobs.rehearsal.plan(job, plan),
+      scale: (key, request) => jobs.scaling.scale(key, request),
+      evaluate: (key, evaluation) => jobs.evaluator.evaluate(key, evaluation),
+      configure: (settings, expected) => jobs.configuration.put(settings, expected),
+    },
+    deployments: jobs.deployments,
+    nodes: nodeService,
+    gc,
+    services: { deregister: (service) => store.commit([{ kind: "service-delete", service }], { refusable: true }) },
     exec,
     fs: (callerOf) => createFsRouter({ files, store, callerOf, log }),
     ...protection(security),
@@ -161,6 +252,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
       ofAllocation: (id, task) => allocStats.of(id, task),
       ofHost: () => hostStats.read(),
     },
+    variables,
     clock,
     log,
     ready: readiness,
@@ -182,6 +274,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   if (security.tls) undo.add(reloadOnHangup(security.tls, log));
   // First, so that the clients are told why before their connections go.
   undo.add(() => exec.close());
+  undo.add(() => events.close());
 
   const { pid, cgroups } = await shim.start();
   log.info({ shimPid: pid, cgroups }, cgroups.startsWith("none") ? "tasks run without limits: there are no cgroups" : "shim is there");
@@ -189,88 +282,14 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   undo.add(() => nodes.stop());
   await allocs.start();
   undo.add(() => allocs.stop());
+  disks.start();
+  undo.add(() => disks.stop());
+  await gc.start();
+  undo.add(() => gc.stop());
   await jobs.start();
   undo.add(() => jobs.stop());
+  nodeService.start();
+  undo.add(() => nodeService.stop());
   ready();
   log.info({ address, dataDir, nodeId: node().ID, version }, "ready");
 }
-
-const protection = ({ authority, acl, gate, audit, tls }: Security) => ({
-  authority,
-  ...(acl && { acl }),
-  ...(gate && { gate }),
-  ...(audit && { audit }),
-  ...(tls && { makeServer: tls.make }),
-});
-
-/** @returns a function that ends it. */
-function reloadOnHangup(tls: NonNullable<Security["tls"]>, log: Logger): () => void {
-  const reload = (): void => {
-    try {
-      tls.reload();
-      log.info("the certificate was read again");
-    } catch (error) {
-      log.error({ err: error }, "the certificate can not be read again; the one before goes on");
-    }
-  };
-  process.on("SIGHUP", reload);
-  return () => process.off("SIGHUP", reload);
-}
-
-async function openStore(config: Config, clock: SystemClock, log: Logger, onFatal: () => void): Promise<SqliteStore> {
-  const dir = join(config.data_dir, "state");
-  try {
-    mkdirSync(config.data_dir, { recursive: true, mode: 0o711 });
-    return await SqliteStore.open({
-      dir,
-      clock,
-      log,
-      onFatal,
-      limits: {
-        historyRows: config.retention.history_rows,
-        historyRowsPerAlloc: config.retention.history_rows_per_allocation,
-        completedEvals: config.retention.terminal_evaluations,
-        jobVersions: config.retention.job_versions,
-      },
-    });
-  } catch (error) {
-    if (error instanceof StoreOpenError || isFileError(error))
-      throw new ConfigError(`data_dir: ${(error as Error).message}`, { cause: error });
-    throw error;
-  }
-}
-
-function rawExec(config: Config, shim: ShimClient, clock: SystemClock): RawExecDriver {
-  const settings = config.drivers.raw_exec;
-  return new RawExecDriver(shim, {
-    enabled: settings.enabled,
-    deniedEnvvars: settings.denied_envvars,
-    deniedUids: settings.denied_host_uids,
-    deniedGids: settings.denied_host_gids,
-    cgroupParent: config.client.cgroup_parent,
-    searchPath: process.env.PATH ?? "",
-    hostEnv: process.env,
-    now: () => clock.now(),
-  });
-}
-
-const nodeOptions = ({ client, node, datacenter, data_dir: dataDir }: Config) => ({
-  dataDir,
-  name: node.name,
-  datacenter,
-  nodePool: node.pool,
-  nodeClass: node.class,
-  meta: node.meta,
-  networkInterface: client.network_interface,
-  reserved: { CpuShares: client.reserved.cpu, MemoryMB: client.reserved.memory, DiskMB: client.reserved.disk },
-  minDynamicPort: client.min_dynamic_port,
-  maxDynamicPort: client.max_dynamic_port,
-  cgroupParent: client.cgroup_parent,
-});
-
-/** Written at once: the lines before a crash are the ones that are wanted. */
-const createLog = ({ log: { level } }: Config): Logger =>
-  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
-
-const isFileError = (error: unknown): boolean =>
-  typeof (error as NodeJS.ErrnoException).code === "string" && (error as NodeJS.ErrnoException).syscall !== undefined;

@@ -123,3 +123,26 @@ function writtenSecret(path: string): string {
 /** Errors of certificates are the operator's to put right. */
 export const asConfigError = (error: unknown): unknown =>
   error instanceof TlsError ? new ConfigError(error.message, { cause: error }) : error;
+
+/** As the API wants it. */
+export const protection = ({ authority, acl, gate, audit, tls }: Security) => ({
+  authority,
+  ...(acl && { acl }),
+  ...(gate && { gate }),
+  ...(audit && { audit }),
+  ...(tls && { makeServer: tls.make }),
+});
+
+/** @returns a function that ends it. */
+export function reloadOnHangup(tls: TlsServer, log: Logger): () => void {
+  const reload = (): void => {
+    try {
+      tls.reload();
+      log.info("the certificate was read again");
+    } catch (error) {
+      log.error({ err: error }, "the certificate can not be read again; the one before goes on");
+    }
+  };
+  process.on("SIGHUP", reload);
+  return () => process.off("SIGHUP", reload);
+}

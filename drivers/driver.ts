@@ -1,5 +1,8 @@
-import type { LogConfig } from "../agent/model/job.js";
+import type { AllocatedPort, AllocNetworkStatus } from "../agent/model/allocation.js";
+import type { LogConfig, NetworkResource } from "../agent/model/job.js";
 import type { DriverInfo } from "../agent/model/node.js";
+import type { DriverNetwork } from "../agent/model/service-address.js";
+import type { UnixNano } from "../agent/model/units.js";
 
 /**
  * The contract between a task runner and a driver. A driver starts one process (or container) per run and finds it
@@ -7,6 +10,13 @@ import type { DriverInfo } from "../agent/model/node.js";
  */
 export interface Driver {
   readonly name: string;
+  /**
+   * What a task sees of the host. `none`: all of it. `image`: a file system of its own with its directories at /alloc, /local and
+   * /secrets, users of its own, and none of the agent's variables.
+   */
+  readonly isolation: "none" | "image";
+  /** Null for a driver that can not give a group a network of its own. */
+  readonly networks: GroupNetworks | null;
 
   /** What the node says of this driver. Never throws: an unreachable engine is `Detected: false`. */
   fingerprint(): Promise<DriverInfo>;
@@ -23,7 +33,7 @@ export interface Driver {
    *
    * @throws DriverError; `recoverable` decides whether the restart policy applies.
    */
-  start(spec: TaskSpec): Promise<TaskRun>;
+  start(spec: TaskSpec, context: StartContext): Promise<TaskRun>;
 
   /**
    * Takes up a run that an earlier agent started.
@@ -32,8 +42,42 @@ export interface Driver {
    */
   recover(state: DriverState | null, spec: TaskSpec): Promise<Recovery>;
 
-  /** Removes what is left of the runs of allocations that are gone. */
-  removeForgotten(isForgotten: (allocId: string) => boolean): Promise<void>;
+  /**
+   * Removes what is left of the runs of allocations that are gone. Called once every allocation's tasks are being taken up; a
+   * driver may keep the lookup and do it again from time to time.
+   */
+  removeForgotten(allocs: AllocLookup): Promise<void>;
+}
+
+export interface StartContext {
+  /** What is told of a start that takes long, such as a pull; becomes a Driver event. */
+  message(text: string, annotations?: Readonly<Record<string, string>>): void;
+  /** Aborted when the start is not wanted any more: the task is to end, or the agent does. */
+  readonly signal: AbortSignal;
+}
+
+export interface AllocLookup {
+  /** Whether tasks of it run, may run, or have something left that its runner will remove. */
+  isOpen(allocId: string): boolean;
+  /** Whether it was deleted, and will not come back. */
+  isRemoved(allocId: string): boolean;
+}
+
+/** Networks that the tasks of a group share, apart from the host's. All calls are idempotent. */
+export interface GroupNetworks {
+  /** Makes the network, or finds it. @throws DriverError. */
+  create(spec: GroupNetworkSpec): Promise<AllocNetworkStatus>;
+  /** Removes it, if it is there. @throws DriverError. */
+  remove(allocId: string): Promise<void>;
+}
+
+export interface GroupNetworkSpec {
+  readonly allocId: string;
+  readonly network: NetworkResource;
+  /** Published on the host. */
+  readonly ports: readonly AllocatedPort[];
+  /** Aborted when it is not wanted any more. */
+  readonly signal: AbortSignal;
 }
 
 /** Everything that a driver needs to start one run of one task. */
@@ -47,8 +91,41 @@ export interface TaskSpec {
   readonly user: string;
   readonly env: Readonly<Record<string, string>>;
   readonly dirs: TaskDirs;
+  /** Directories of the host that the task is to find elsewhere; only for a driver that mounts them. */
+  readonly mounts: readonly TaskMount[];
   readonly logs: LogConfig;
   readonly resources: TaskLimits;
+  readonly network: TaskNetwork;
+  readonly job: TaskJob;
+}
+
+export interface TaskNetwork {
+  /** Of the group. */
+  readonly mode: GroupNetworkMode;
+  /** The group's ports. */
+  readonly ports: readonly AllocatedPort[];
+  /** The task's own ports, an older form; null when it asks for no network. */
+  readonly taskPorts: readonly AllocatedPort[] | null;
+}
+
+export type GroupNetworkMode = "host" | "bridge" | "none";
+
+/** What a task belongs to. */
+export interface TaskJob {
+  readonly namespace: string;
+  readonly id: string;
+  readonly name: string;
+  readonly parentId: string;
+  readonly group: string;
+}
+
+export interface TaskMount {
+  /** Absolute, on the host. */
+  readonly source: string;
+  /** Where the task finds it. */
+  readonly target: string;
+  readonly readOnly: boolean;
+  readonly propagation: "private" | "host-to-task" | "bidirectional";
 }
 
 /** Absolute paths on the host. */
@@ -72,6 +149,8 @@ export interface TaskLimits {
   readonly memoryMB: number;
   /** MiB; 0 is none, -1 no limit. */
   readonly memoryMaxMB: number;
+  /** Cores that only this task may use; empty: all that nobody has to himself. */
+  readonly cores: readonly number[];
 }
 
 /** A driver's own state of one run, JSON, persisted by the task runner so that `recover` finds it. */
@@ -81,8 +160,12 @@ export type DriverState = Readonly<Record<string, unknown>>;
 export interface TaskRun {
   readonly runId: string;
   readonly state: DriverState;
+  /** Where its services may be found, when the driver gives it a network of its own. */
+  readonly network?: DriverNetwork;
   /** Resolves when the main process has ended, its whole tree is gone and its output is in the log files. Never rejects. */
   readonly exited: Promise<ExitResult>;
+  /** What the task's own health check says; null when it has none. */
+  readonly health: RunHealth | null;
   /**
    * Asks the main process to end with `signal`, waits, then kills the whole tree.
    *
@@ -104,6 +187,19 @@ export interface TaskRun {
   destroy(): Promise<void>;
 }
 
+export interface RunHealth {
+  readonly current: HealthState;
+  /** Calls `listener` after every change until the run has ended. */
+  onChange(listener: (health: HealthState) => void): void;
+}
+
+export interface HealthState {
+  readonly status: "starting" | "healthy" | "unhealthy";
+  readonly since: UnixNano;
+  /** What the latest check wrote. */
+  readonly output: string;
+}
+
 export interface TaskUsage {
   readonly total: ResourceSample;
   /** By pid; null for a driver that can not tell its processes apart. */
@@ -114,6 +210,8 @@ export interface TaskUsage {
 export interface ResourceSample {
   readonly userCpuNs: number;
   readonly systemCpuNs: number;
+  /** How often, and how long, it was held back by a limit; absent where that is not measured. */
+  readonly throttled?: { readonly periods: number; readonly timeNs: number };
   /** Bytes, by Nomad's names: `RSS`, `Swap`, … Only what was measured is in it. */
   readonly memory: Readonly<Record<string, number>>;
 }

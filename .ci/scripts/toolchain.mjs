@@ -9,6 +9,8 @@ export const top = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 /** What node-gyp needs for node-pty and better-sqlite3, each in the Debian package of its name. */
 const buildTools = ["g++", "make", "python3"];
+/** The Debian packages of commands that are called otherwise. */
+const packages = { dockerd: "docker.io", busybox: "busybox-static", ip: "iproute2" };
 const natives = ["node-pty", "better-sqlite3"];
 const sources = ["agent", "drivers", "api", "cli", "tsconfig.json", "package.json"];
 
@@ -44,16 +46,25 @@ export function ensureModules() {
 }
 
 export function ensureTools() {
-  const missing = buildTools.filter((tool) => !onPath(tool));
-  if (missing.length === 0) return;
-  if (process.getuid() === 0 && onPath("apt-get")) {
-    console.log(`installing ${missing.join(", ")} ...`);
-    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    spawnSync("apt-get", ["update", "-qq"], { stdio: "inherit", env });
-    spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { stdio: "inherit", env });
-    if (missing.every(onPath)) return;
-  }
-  throw new SetupError(`missing: ${missing.join(", ")}. On Debian: apt-get install ${missing.join(" ")}`);
+  const missing = install(buildTools);
+  if (missing.length > 0) throw new SetupError(`missing: ${missing.join(", ")}. On Debian: apt-get install ${missing.join(" ")}`);
+}
+
+/** What the tests' own engine needs; where it can not be had, they say so themselves. */
+export function ensureEngine() {
+  if (process.getuid() === 0) install(["dockerd", "busybox", "iptables", "ip"]);
+}
+
+/** @returns the packages that are still missing. */
+function install(tools) {
+  const missing = () => [...new Set(tools.filter((tool) => !onPath(tool)).map((tool) => packages[tool] ?? tool))];
+  const wanted = missing();
+  if (wanted.length === 0 || process.getuid() !== 0 || !onPath("apt-get")) return wanted;
+  console.log(`installing ${wanted.join(", ")} ...`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  spawnSync("apt-get", ["update", "-qq"], { stdio: "inherit", env });
+  spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...wanted], { stdio: "inherit", env });
+  return missing();
 }
 
 /** Builds dist when a source is newer. */

@@ -1,5 +1,5 @@
 import type { Logger } from "../log.js";
-import type { AllocDeploymentStatus } from "../model/allocation.js";
+import type { AllocDeploymentStatus, AllocNetworkStatus } from "../model/allocation.js";
 import type { ClientSummary } from "../model/client-status.js";
 import type { TaskState } from "../model/task-state.js";
 import type { Change, NewTaskEvent, ObservedPatch, StateStore, StoredHandle } from "../store/state-store.js";
@@ -14,6 +14,7 @@ export class AllocReport {
   #states: Record<string, TaskState> = {};
   #events: NewTaskEvent[] = [];
   #deployment: AllocDeploymentStatus | null | undefined;
+  #network: AllocNetworkStatus | undefined;
   #isDirty = false;
   #isClosed = false;
   #latest: Promise<boolean> = Promise.resolve(true);
@@ -39,6 +40,12 @@ export class AllocReport {
   health(status: AllocDeploymentStatus | null): void {
     if (this.#isClosed) return;
     this.#deployment = status;
+    this.#schedule();
+  }
+
+  network(status: AllocNetworkStatus): void {
+    if (this.#isClosed) return;
+    this.#network = status;
     this.#schedule();
   }
 
@@ -79,12 +86,14 @@ export class AllocReport {
       ...(Object.keys(this.#states).length > 0 ? { TaskStates: this.#states } : {}),
       ...(this.#events.length > 0 ? { events: this.#events } : {}),
       ...(this.#deployment === undefined ? {} : { DeploymentStatus: this.#deployment }),
+      ...(this.#network === undefined ? {} : { NetworkStatus: this.#network }),
     };
     const changes: Change[] = [{ kind: "alloc-observed", id: allocId, patch }];
     for (const [task, handle] of this.#handles) changes.push({ kind: "task-handle", allocId, task, handle });
     this.#states = {};
     this.#events = [];
     this.#deployment = undefined;
+    this.#network = undefined;
     this.#handles.clear();
     this.#latest = store.commit(changes).then(
       () => true,

@@ -1,7 +1,7 @@
 import type { TaskState } from "../model/task-state.js";
 import { MINUTE, SECOND } from "../model/units.js";
 import { settle } from "./testing/fake-clock.js";
-import { aGroup, aJob, anAlloc, aTask, poststart, poststop, prestart, restarts, sidecar } from "./testing/fixtures.js";
+import { aGroup, aJob, anAlloc, aService, aTask, poststart, poststop, prestart, restarts, sidecar } from "./testing/fixtures.js";
 import { Rig } from "./testing/rig.js";
 
 let rig: Rig;
@@ -164,7 +164,7 @@ describe("restarts of several tasks", () => {
 });
 
 describe("an allocation that can not be set up", () => {
-  const service = { Name: "web", Provider: "nomad", PortLabel: "http", AddressMode: "alloc", Address: "", Tags: null };
+  const service = aService("web", { PortLabel: "http", AddressMode: "alloc" });
 
   test("is a Setup Failure of every task, and none starts", async () => {
     const id = await rig.run([aTask("x"), aTask("y"), aTask("end", poststop)], { group: { Services: [service] } });
@@ -183,7 +183,7 @@ describe("an allocation that can not be set up", () => {
   test("a network of its own is not pretended", async () => {
     const network = { Mode: "bridge", Device: "", CIDR: "", IP: "", MBits: 0, ReservedPorts: null, DynamicPorts: null };
     const id = await rig.run([aTask("t")], { group: { Networks: [network] } });
-    expect(rig.event(id, "t", "Setup Failure").DisplayMessage).toContain('network mode "bridge" is not supported');
+    expect(rig.event(id, "t", "Setup Failure").DisplayMessage).toContain('network mode "bridge": task "t" can not join it');
   });
 
   test("a group that the job has not is refused", async () => {

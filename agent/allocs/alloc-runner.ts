@@ -1,35 +1,25 @@
-import type { Driver, TaskRun } from "../../drivers/driver.js";
-import type { Clock } from "../clock.js";
+import type { TaskRun } from "../../drivers/driver.js";
 import type { Logger } from "../log.js";
-import { type Allocation, isDesiredTerminal } from "../model/allocation.js";
+import { type Allocation, type AllocNetworkStatus, groupOf, isDesiredTerminal } from "../model/allocation.js";
 import { type ClientSummary, clientSummary, maxRunDurationText } from "../model/client-status.js";
 import type { Task, TaskGroup } from "../model/job.js";
 import { advanceStage, isGroupOver, isPoststop, judgeGroup, mayStart, type Stage } from "../model/lifecycle.js";
-import type { Node } from "../model/node.js";
 import type { SignalName } from "../model/signals.js";
 import { groupVerdict, setupFailure } from "../model/task-events.js";
-import type { StateStore } from "../store/state-store.js";
+import type { TaskEvent } from "../model/task-state.js";
+import type { UnixNano } from "../model/units.js";
+import type { CheckResult } from "../services/alloc-checks.js";
+import { AllocServices, type AllocServicesDeps } from "../services/alloc-services.js";
 import { writeAllocFile } from "./alloc-dir.js";
 import { AllocReport } from "./alloc-report.js";
+import type { AllocRunnerDeps } from "./alloc-runner-deps.js";
 import { HealthWatch } from "./health-watch.js";
 import { allocHooks } from "./hooks/alloc-hooks.js";
 import { noneRunning, noRun, notToRun } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
+import { servicesEnv } from "./task-launch.js";
 import { TaskRunner } from "./task-runner.js";
-import type { TaskRunnerOptions } from "./task-runner-deps.js";
 import { TaskSet } from "./task-set.js";
-
-export interface AllocRunnerDeps {
-  readonly store: StateStore;
-  readonly drivers: ReadonlyMap<string, Driver>;
-  readonly node: () => Node;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly dataDir: string;
-  readonly options: TaskRunnerOptions;
-  /** Resolves when nothing of another allocation of this host runs any more. */
-  readonly ended: (allocId: string) => Promise<void>;
-}
 
 const nsPerMs = 1_000_000;
 /** How long a signal waits for a task that is being started. */
@@ -47,6 +37,7 @@ export class AllocRunner {
   readonly #log: Logger;
   readonly #report: AllocReport;
   readonly #tasks: TaskSet;
+  readonly #services: AllocServices;
   readonly #health: HealthWatch;
   readonly #skipDelays = new AbortController();
   /** Aborted when the allocation is to end, and when the agent does. */
@@ -57,6 +48,7 @@ export class AllocRunner {
   #stage: Stage;
   #awaited: ReadonlySet<string>;
   #isSetUp = false;
+  #settingUp: Promise<void> = Promise.resolve();
   #killing: Promise<void> | null = null;
   #restarting: Promise<void> = Promise.resolve();
   #forced: ClientSummary | null = null;
@@ -78,14 +70,21 @@ export class AllocRunner {
     this.done = new Promise((resolve) => {
       this.#finish = resolve;
     });
+    const emit: AllocServicesDeps["emit"] = (task, event) => this.#tasks.find(task)?.emit(event);
+    const restart = (task: string | null, reason: string): void => this.#restartUnhealthy(task, reason);
+    const changed = (): void => this.#health.look();
+    const services = { log: this.#log, slots: deps.checkSlots, env: servicesEnv(deps), changed, restart, emit };
+    this.#services = new AllocServices({ ...deps, ...services }, alloc, this.#group);
     this.#tasks = new TaskSet(this.#group.Tasks.map((task) => this.#taskRunner(task)));
     this.#health = new HealthWatch(
       {
         clock: deps.clock,
         states: () => this.#tasks.states,
+        probes: () => this.#tasks.probes,
+        checks: () => this.#services.summary,
         failed: () => this.#summary().ClientStatus === "failed",
         report: (status) => this.#report.health(status),
-        emit: (task, event) => this.#tasks.find(task)?.emit(event),
+        emit,
       },
       alloc,
       this.#group,
@@ -100,8 +99,9 @@ export class AllocRunner {
   start(): void {
     const isUnderWay = this.#tasks.all.some((task) => task.hasStarted);
     for (const task of this.#tasks.all) task.start();
+    void this.recovered.then(() => this.#services.recovered());
     this.#apply(this.#alloc);
-    void this.#setUp(isUnderWay);
+    this.#settingUp = this.#setUp(isUnderWay);
   }
 
   /** The allocation is wanted otherwise. */
@@ -110,6 +110,7 @@ export class AllocRunner {
     this.#alloc = alloc;
     this.#apply(alloc);
     this.#health.update(alloc, this.#group);
+    this.#services.update(alloc, this.#group);
     try {
       writeAllocFile(this.#deps.dataDir, alloc);
     } catch (error) {
@@ -159,10 +160,21 @@ export class AllocRunner {
     return new Map(this.#tasks.all.flatMap((task) => (task.run ? [[task.name, task.run] as const] : [])));
   }
 
+  /** Tells all tasks that run. */
+  emit(event: (at: UnixNano) => TaskEvent): void {
+    for (const task of this.#tasks.running) task.emit(event);
+  }
+
+  /** What the checks of its services have found, by their ids; null when there is nothing. */
+  get checks(): Readonly<Record<string, CheckResult>> | null {
+    return this.#services.results;
+  }
+
   /** Lets go of the tasks, which run on. Nothing is written from now on. */
   async detach(): Promise<void> {
-    this.#detached.abort();
-    this.#ending.abort();
+    this.#detached.abort("over");
+    this.#ending.abort("over");
+    this.#services.detach();
     this.#health.stop();
     this.#report.close();
     await Promise.all(this.#tasks.all.map((task) => task.detach()));
@@ -171,16 +183,18 @@ export class AllocRunner {
 
   /** Ends everything at once: the allocation is forgotten. */
   async destroy(): Promise<void> {
-    this.#skipDelays.abort();
-    this.#ending.abort();
+    this.#skipDelays.abort("over");
+    this.#ending.abort("over");
     this.#health.stop();
     await Promise.all(this.#tasks.all.map((task) => task.kill("")));
     await this.#tasks.settled();
+    await this.#tearDown();
+    this.#services.close();
     this.#finish();
   }
 
   #taskRunner(task: Task): TaskRunner {
-    const { drivers, node, store, clock, dataDir, options } = this.#deps;
+    const { drivers, node, store, clock, dataDir, readyDirs, mounts, options, taskHooks } = this.#deps;
     return new TaskRunner({
       name: task.Name,
       placement: () => ({ alloc: this.#alloc, group: this.#group, task: this.#group.Tasks.find((t) => t.Name === task.Name) ?? task }),
@@ -191,18 +205,40 @@ export class AllocRunner {
       clock,
       log: this.#log.child({ task: task.Name }),
       dataDir,
+      readyDirs,
+      mounts,
       options,
+      hooks: taskHooks,
       mayStart: () => this.#isSetUp && (isPoststop(task) || !this.#killing) && mayStart(this.#stage, task),
       skipDelays: this.#skipDelays.signal,
+      runs: this.#services,
       onChange: () => this.#changed(),
     });
   }
 
   async #setUp(isUnderWay: boolean): Promise<void> {
-    const { dataDir, ended } = this.#deps;
+    const { dataDir, readyDirs, ended, drivers } = this.#deps;
+    const network = (status: AllocNetworkStatus): void => {
+      this.#alloc = { ...this.#alloc, NetworkStatus: status };
+      this.#report.network(status);
+    };
     for (const { name, prerun } of allocHooks) {
+      const { signal } = this.#ending;
       try {
-        await prerun({ alloc: this.#alloc, group: this.#group, dataDir, isUnderWay, ended, signal: this.#ending.signal });
+        const context = {
+          alloc: this.#alloc,
+          group: this.#group,
+          dataDir,
+          readyDirs,
+          drivers,
+          isUnderWay,
+          ended,
+          services: this.#services,
+          log: this.#log,
+          signal,
+          network,
+        };
+        await prerun(context);
       } catch (error) {
         this.#log.warn({ err: error, hook: name }, "the allocation can not be set up");
         const message = `failed to setup alloc: pre-run hook "${name}" failed: ${messageOf(error)}`;
@@ -218,7 +254,7 @@ export class AllocRunner {
   /** Acts on what is wanted of the allocation. */
   #apply(alloc: Allocation): void {
     if (alloc.DesiredTransition.NoShutdownDelay) {
-      this.#skipDelays.abort();
+      this.#skipDelays.abort("over");
       this.#tasks.wake();
     }
     if (!isDesiredTerminal(alloc)) return;
@@ -258,28 +294,50 @@ export class AllocRunner {
   async #end(): Promise<void> {
     if (this.#isFinished) return;
     this.#isFinished = true;
-    this.#ending.abort();
+    this.#ending.abort("over");
+    this.#services.close();
     await this.#tasks.settled();
+    await this.#tearDown();
     await this.#report.durable();
     this.#health.stop();
     this.#finish();
   }
 
+  /** What the hooks have made is not needed any more. */
+  async #tearDown(): Promise<void> {
+    if (this.#detached.signal.aborted) return;
+    const { drivers } = this.#deps;
+    await this.#settingUp;
+    for (const { name, postrun } of allocHooks.toReversed()) {
+      try {
+        await postrun?.({ alloc: this.#alloc, drivers });
+      } catch (error) {
+        this.#log.warn({ err: error, hook: name }, "what a hook has made could not be removed");
+      }
+    }
+  }
+
   /** Source: reference behaviour §4.7. */
   #killAll(reason: string): void {
     if (this.#killing) return;
-    this.#ending.abort();
+    this.#ending.abort("over");
     this.#killing = this.#kill(reason).catch((error: unknown) => this.#log.error({ err: error }, "the tasks could not be ended"));
   }
 
   async #kill(reason: string): Promise<void> {
-    const delay = Number(this.#group.ShutdownDelay ?? 0);
-    if (delay > 0 && this.#tasks.running.length > 0) {
-      await this.#deps.clock.sleep(delay / nsPerMs, AbortSignal.any([this.#skipDelays.signal, this.#detached.signal]));
-    }
+    if (this.#tasks.running.length > 0) await this.#withdraw();
     await this.#tasks.inPhases(this.#group.Tasks, async (task) => {
       if (!this.#detached.signal.aborted) await task.kill(reason);
     });
+  }
+
+  /** Takes the group's services back, and leaves those who were sent to them the time that the group gives. */
+  async #withdraw(): Promise<void> {
+    await this.#services.withdraw();
+    const delay = Number(this.#group.ShutdownDelay ?? 0);
+    if (delay > 0) {
+      await this.#deps.clock.sleep(delay / nsPerMs, AbortSignal.any([this.#skipDelays.signal, this.#detached.signal]));
+    }
   }
 
   /** Source: reference behaviour §4.5, §4.10. */
@@ -298,19 +356,32 @@ export class AllocRunner {
     this.#killAll(maxRunDurationText);
   }
 
-  async #restartTogether(reason: string, withDead: boolean): Promise<void> {
+  /** A check asks for it: a task's for that task, the group's for all that run. Source: reference behaviour §10. */
+  #restartUnhealthy(task: string | null, reason: string): void {
+    if (this.#killing) return;
+    this.#log.info({ ...(task === null ? {} : { task }), reason }, "a check asks for a restart");
+    const restarted =
+      task === null ? this.#restarting.then(() => this.#restartTogether(reason, false, true)) : this.#tasks.get(task).restart(reason, true);
+    const settled = restarted.catch((error: unknown) => this.#log.info({ err: error }, "what a check asked for was not restarted"));
+    if (task === null) this.#restarting = settled;
+  }
+
+  async #restartTogether(reason: string, withDead: boolean, isCounted = false): Promise<void> {
     const { states, running } = this.#tasks;
     const dead = this.#group.Tasks.filter((task) => withDead && !isPoststop(task) && states.get(task.Name)?.State === "dead");
     if (this.#killing || running.length + dead.length === 0) return;
+    if (running.length > 0) await this.#withdraw();
+    if (this.#killing) return;
     this.#stage = "init";
     this.#awaited = new Set([...running.map((task) => task.name), ...dead.map((task) => task.Name)]);
     for (const { Name } of dead) this.#tasks.find(Name)?.revive(reason);
     try {
       await this.#tasks.inPhases(this.#group.Tasks, async (task) => {
         // One that has ended by itself in the meantime has what was asked for.
-        if (running.includes(task) && task.isRunning) await task.restart(reason);
+        if (running.includes(task) && task.isRunning) await task.restart(reason, isCounted);
       });
     } finally {
+      if (!this.#killing) this.#services.restore();
       this.#awaited = new Set();
       this.#changed();
     }
@@ -331,10 +402,4 @@ export class AllocRunner {
   #summary(): ClientSummary {
     return this.#forced ?? clientSummary(this.#tasks.all.map((task) => task.state));
   }
-}
-
-function groupOf(alloc: Allocation): TaskGroup {
-  const group = alloc.Job.TaskGroups.find(({ Name }) => Name === alloc.TaskGroup);
-  if (!group) throw new Error(`TaskGroup: got ${JSON.stringify(alloc.TaskGroup)}, which the job has not`);
-  return group;
 }

@@ -125,16 +125,18 @@ function resourceUsage(before: ResourceSample | undefined, now: ResourceSample, 
   const UserMode = percent((sample) => sample.userCpuNs);
   const SystemMode = percent((sample) => sample.systemCpuNs);
   const Percent = UserMode + SystemMode;
+  const throttling = now.throttled && { ThrottledPeriods: now.throttled.periods, ThrottledTime: now.throttled.timeNs };
   return {
     CpuStats: {
       ...noCpu,
-      Measured: ["System Mode", "User Mode", "Percent"],
+      ...throttling,
+      Measured: throttling ? ["Throttled Periods", "Throttled Time", "Percent"] : ["System Mode", "User Mode", "Percent"],
       Percent,
       SystemMode,
       UserMode,
       TotalTicks: (Percent / 100) * mhz,
     },
-    MemoryStats: { ...noMemory, ...now.memory, Measured: Object.keys(now.memory) },
+    MemoryStats: { ...noMemory, ...now.memory, Measured: Object.keys(now.memory).map((name) => measuredNames[name] ?? name) },
     DeviceStats: [],
   };
 }
@@ -151,6 +153,9 @@ function sum(usages: readonly ResourceUsage[]): ResourceUsage {
 
 const mapValues = <V, R>(record: Readonly<Record<string, V>>, change: (value: V, key: string) => R): Record<string, R> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value, key)]));
+
+/** Where what was measured is told by another name than the member's. */
+const measuredNames: Readonly<Record<string, string>> = { MaxUsage: "Max Usage" };
 
 const noCpu: CpuStats = { Measured: null, Percent: 0, SystemMode: 0, UserMode: 0, ThrottledPeriods: 0, ThrottledTime: 0, TotalTicks: 0 };
 const noMemory = { Cache: 0, KernelMaxUsage: 0, KernelUsage: 0, MappedFile: 0, MaxUsage: 0, Measured: null, RSS: 0, Swap: 0, Usage: 0 };

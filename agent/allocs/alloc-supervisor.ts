@@ -4,13 +4,21 @@ import type { Clock } from "../clock.js";
 import { AllocdError } from "../errors.js";
 import type { Logger } from "../log.js";
 import { type Allocation, isClientTerminal } from "../model/allocation.js";
+import { awaited } from "../model/fit.js";
 import { describe } from "../model/invalid-field.js";
 import type { Node } from "../model/node.js";
 import { parseSignal } from "../model/signals.js";
-import { SECOND } from "../model/units.js";
+import type { TaskEvent } from "../model/task-state.js";
+import { SECOND, type UnixNano } from "../model/units.js";
+import type { CheckResult } from "../services/alloc-checks.js";
+import { Slots } from "../slots.js";
 import type { Change, StateStore } from "../store/state-store.js";
-import { allocRoot, removeAllocDir } from "./alloc-dir.js";
+import { allocRoot, makeAllocRoot, readyDirs, removeAllocDir } from "./alloc-dir.js";
+import { AllocMounts } from "./alloc-mounts.js";
 import { AllocRunner } from "./alloc-runner.js";
+import type { TaskHook } from "./hooks/task-hook.js";
+import { basicTaskHooks } from "./hooks/task-hooks.js";
+import type { ReadyDirs } from "./ready-dirs.js";
 import { noneRunning, noRun, notToRun, taskNotRunning, unknownTask } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
 import type { TaskRunnerOptions } from "./task-runner-deps.js";
@@ -25,15 +33,32 @@ export interface AllocSupervisorDeps {
   readonly log: Logger;
   /** Absolute. */
   readonly dataDir: string;
-  readonly options?: Partial<TaskRunnerOptions>;
+  /** Absent: nothing is ever mounted. */
+  readonly mounts?: AllocMounts;
+  readonly options?: Partial<SupervisorOptions>;
+  /** Makes the hooks of one task; else those that need nothing. */
+  readonly taskHooks?: () => readonly TaskHook[];
 }
 
-const defaultOptions: TaskRunnerOptions = { maxKillTimeoutNs: 30 * SECOND, envDenylist: [], hostEnv: process.env, random: Math.random };
+export interface SupervisorOptions extends TaskRunnerOptions {
+  /** Checks of services that look at the same time. */
+  readonly maxParallelChecks: number;
+}
+
+const defaultOptions: SupervisorOptions = {
+  maxKillTimeoutNs: 30 * SECOND,
+  envDenylist: [],
+  hostEnv: process.env,
+  random: Math.random,
+  maxParallelChecks: 50,
+};
 /** How long the end of the agent waits for what is being written and started. */
 const stopDeadlineMs = 5_000;
 /** How long the start of the agent waits until it is known which tasks go on. */
 const restoreWaitMs = 2_000;
 const progressStep = 100;
+/** What an allocation that is not known any more waits for. */
+const NOBODY = { PreviousAllocation: "", PreemptedAllocations: null };
 
 /**
  * Keeps an alloc runner for every allocation that is not over. It learns from the store what should run; nothing but the
@@ -41,14 +66,20 @@ const progressStep = 100;
  */
 export class AllocSupervisor {
   readonly #deps: AllocSupervisorDeps;
-  readonly #options: TaskRunnerOptions;
+  readonly #options: SupervisorOptions;
+  readonly #checkSlots: Slots;
   readonly #runners = new Map<string, AllocRunner>();
   readonly #removals = new Set<Promise<void>>();
+  readonly #readyDirs: ReadyDirs;
+  readonly #mounts: AllocMounts;
   #unsubscribe = (): void => {};
 
   constructor(deps: AllocSupervisorDeps) {
     this.#deps = deps;
     this.#options = { ...defaultOptions, ...deps.options };
+    this.#readyDirs = readyDirs(deps.dataDir);
+    this.#mounts = deps.mounts ?? new AllocMounts({ mounter: null, log: deps.log });
+    this.#checkSlots = new Slots(this.#options.maxParallelChecks);
   }
 
   /**
@@ -57,6 +88,8 @@ export class AllocSupervisor {
    */
   async start(): Promise<void> {
     const { store, log, dataDir } = this.#deps;
+    makeAllocRoot(dataDir);
+    this.#readyDirs.open();
     this.#unsubscribe = store.watch.subscribe((changes) => {
       for (const change of changes) this.#apply(change);
     });
@@ -69,13 +102,16 @@ export class AllocSupervisor {
         if (count === restored.length || count % progressStep === 0) log.info(`restored ${count} of ${restored.length} allocations`);
       });
     }
+    await this.#deregisterOver();
     const enough = new AbortController();
     await Promise.race([Promise.all(restored.map((runner) => runner.recovered)), this.#deps.clock.sleep(restoreWaitMs, enough.signal)]);
     enough.abort();
-    await removeForgotten(dataDir, store).catch((error: unknown) => log.warn({ err: error }, "old directories could not be removed"));
+    await removeForgotten(dataDir, store, this.#mounts).catch((error: unknown) =>
+      log.warn({ err: error }, "old directories could not be removed"),
+    );
     for (const driver of this.#deps.drivers.values()) {
       driver
-        .removeForgotten((id) => store.isTombstone(id))
+        .removeForgotten({ isOpen: (id) => this.#runners.has(id), isRemoved: (id) => store.isTombstone(id) })
         .catch((error: unknown) => log.warn({ err: error, driver: driver.name }, "what is left of old runs could not be removed"));
     }
   }
@@ -84,7 +120,7 @@ export class AllocSupervisor {
   async stop(): Promise<void> {
     this.#unsubscribe();
     const deadline = new AbortController();
-    const left = Promise.all([...[...this.#runners.values()].map((runner) => runner.detach()), ...this.#removals]);
+    const left = Promise.all([...[...this.#runners.values()].map((runner) => runner.detach()), ...this.#removals, this.#readyDirs.close()]);
     await Promise.race([left, this.#deps.clock.sleep(stopDeadlineMs, deadline.signal)]);
     deadline.abort();
     this.#runners.clear();
@@ -138,6 +174,37 @@ export class AllocSupervisor {
     return this.#runners.get(allocId)?.runs ?? new Map();
   }
 
+  /** Resolves when nothing of an allocation runs any more; at once for one that nothing is left to do for. */
+  ended(allocId: string): Promise<void> {
+    return this.#runners.get(allocId)?.done ?? Promise.resolve();
+  }
+
+  /** The allocations that have not ended. */
+  get running(): readonly Allocation[] {
+    return [...this.#runners.keys()].flatMap((id) => this.#deps.store.alloc(id) ?? []);
+  }
+
+  /** Tells all tasks of an allocation that run. */
+  emit(allocId: string, event: (at: UnixNano) => TaskEvent): void {
+    this.#runners.get(allocId)?.emit(event);
+  }
+
+  isRunning(allocId: string): boolean {
+    return this.#runners.has(allocId);
+  }
+
+  /** What the checks of an allocation's services have found, by their ids; null when there is nothing. */
+  checks(allocId: string): Readonly<Record<string, CheckResult>> | null {
+    return this.#runners.get(allocId)?.checks ?? null;
+  }
+
+  /** The agent may have come to its end between that of an allocation and that of its registrations. */
+  async #deregisterOver(): Promise<void> {
+    const { store } = this.#deps;
+    const over = store.services().filter(({ AllocID }) => !this.#runners.has(AllocID));
+    if (over.length > 0) await store.commit(over.map((service): Change => ({ kind: "service-delete", service })));
+  }
+
   #alloc(id: string): Allocation {
     const alloc = this.#deps.store.alloc(id);
     if (!alloc) throw new AllocdError("alloc-not-found", `Unknown allocation "${id}"`);
@@ -165,9 +232,18 @@ export class AllocSupervisor {
 
   #run(alloc: Allocation): AllocRunner | undefined {
     try {
-      const { store, drivers, node, clock, log, dataDir } = this.#deps;
-      const ended = (id: string): Promise<void> => this.#runners.get(id)?.done ?? Promise.resolve();
-      const runner = new AllocRunner({ store, drivers, node, clock, log, dataDir, options: this.#options, ended }, alloc);
+      const { store, drivers, node, clock, log, dataDir, taskHooks = basicTaskHooks } = this.#deps;
+      const runner = new AllocRunner(
+        {
+          ...{ store, drivers, node, clock, log, dataDir, taskHooks },
+          ended: (id) => this.#ended(id, new Set([alloc.ID])),
+          readyDirs: this.#readyDirs,
+          mounts: this.#mounts,
+          options: this.#options,
+          checkSlots: this.#checkSlots,
+        },
+        alloc,
+      );
       this.#runners.set(alloc.ID, runner);
       void runner.done.then(() => {
         if (this.#runners.get(alloc.ID) === runner) this.#runners.delete(alloc.ID);
@@ -178,6 +254,16 @@ export class AllocSupervisor {
       this.#refuse(alloc, error);
       return undefined;
     }
+  }
+
+  /** One that ends before its own turn leaves what it waited for to whoever waits for it. */
+  async #ended(id: string, seen: Set<string>): Promise<void> {
+    if (seen.has(id)) return;
+    seen.add(id);
+    await this.#runners.get(id)?.done;
+    const find = (other: string): Allocation | undefined => this.#deps.store.alloc(other);
+    const before = awaited(find(id) ?? NOBODY, find);
+    await Promise.all(before.map((other) => this.#ended(other.ID, seen)));
   }
 
   /** Source of the text: reference behaviour §4.1. */
@@ -196,7 +282,7 @@ export class AllocSupervisor {
     const runner = this.#runners.get(id);
     this.#runners.delete(id);
     const removal = (runner?.destroy() ?? Promise.resolve())
-      .then(() => removeAllocDir(dataDir, id))
+      .then(() => removeAllocDir(dataDir, id, this.#mounts))
       .catch((error: unknown) => log.warn({ err: error, allocId: id }, "the allocation's directory could not be removed"))
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
@@ -220,11 +306,11 @@ export class AllocSupervisor {
 }
 
 /** A crash may have come between an allocation's removal and that of its directory. */
-async function removeForgotten(dataDir: string, store: StateStore): Promise<void> {
+async function removeForgotten(dataDir: string, store: StateStore, mounts: AllocMounts): Promise<void> {
   const entries = await readdir(allocRoot(dataDir)).catch(() => []);
   const ids = new Set(entries.map((entry) => entry.replace(/\.json$/, "")));
   // A directory that the store has never heard of may belong to a newer store than this one: it is not ours to remove.
-  await Promise.all([...ids].filter((id) => store.isTombstone(id)).map((id) => removeAllocDir(dataDir, id)));
+  await Promise.all([...ids].filter((id) => store.isTombstone(id)).map((id) => removeAllocDir(dataDir, id, mounts)));
 }
 
 const taskNames = (alloc: Allocation): readonly string[] =>

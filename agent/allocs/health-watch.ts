@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.js";
-import { type HealthPolicy, healthPolicy, judgeHealth } from "../model/alloc-health.js";
+import { type CheckSummary, type HealthPolicy, healthPolicy, judgeHealth, type Probe } from "../model/alloc-health.js";
 import type { Allocation, AllocDeploymentStatus } from "../model/allocation.js";
 import type { TaskGroup } from "../model/job.js";
 import type { States } from "../model/lifecycle.js";
@@ -10,8 +10,11 @@ import type { UnixNano } from "../model/units.js";
 export interface HealthWatchDeps {
   readonly clock: Clock;
   readonly states: () => States;
+  /** What the tasks' own health checks say, by task. */
+  readonly probes: () => ReadonlyMap<string, Probe>;
   /** Whether the allocation failed as a whole. */
   readonly failed: () => boolean;
+  readonly checks: () => CheckSummary | null;
   readonly report: (status: AllocDeploymentStatus | null) => void;
   readonly emit: (task: string, event: (at: UnixNano) => TaskEvent) => void;
 }
@@ -53,7 +56,7 @@ export class HealthWatch {
   /** Looks at the states as they are now. */
   look(): void {
     if (this.#isDecided) return;
-    const { clock, states, failed } = this.#deps;
+    const { clock, states, probes, failed } = this.#deps;
     const isFailed = failed();
     if (!this.#policy) {
       // Nobody watches, but a deployment must not wait for one that will never be healthy.
@@ -65,7 +68,8 @@ export class HealthWatch {
       tasks: this.#group.Tasks,
       states: states(),
       failed: isFailed,
-      checks: null,
+      checks: this.#deps.checks(),
+      probes: probes(),
       since: this.#since,
       now: clock.now(),
     });
@@ -83,19 +87,19 @@ export class HealthWatch {
   stop(): void {
     this.#isStopped = true;
     this.#isDecided = true;
-    this.#timer.abort();
+    this.#timer.abort("over");
   }
 
   #decide(Healthy: boolean, Timestamp: UnixNano | null): void {
     this.#isDecided = true;
-    this.#timer.abort();
+    this.#timer.abort("over");
     // The store stamps the index.
     this.#deps.report({ Healthy, Timestamp, Canary: this.#alloc.DeploymentStatus?.Canary ?? false, ModifyIndex: 0 });
   }
 
   #lookAgain(at: UnixNano): void {
     if (at === this.#timerAt) return;
-    this.#timer.abort();
+    this.#timer.abort("over");
     const timer = new AbortController();
     this.#timer = timer;
     this.#timerAt = at;

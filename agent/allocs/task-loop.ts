@@ -1,12 +1,14 @@
-import type { Driver, ExitResult, Recovery, TaskRun, TaskSpec } from "../../drivers/driver.js";
+import type { Driver, ExitResult, HealthState, Recovery, TaskRun, TaskSpec } from "../../drivers/driver.js";
 import { decideRestart, type RestartTracker, type RunEnd, restartsOnSuccess } from "../model/restart-policy.js";
 import * as events from "../model/task-events.js";
 import type { TaskEvent } from "../model/task-state.js";
 import type { UnixNano } from "../model/units.js";
 import type { StoredHandle } from "../store/state-store.js";
+import type { TaskHook } from "./hooks/task-hook.js";
 import { recoverRun } from "./recover-run.js";
 import { stopRun } from "./stop-run.js";
-import { type LaunchDeps, launchFailure, prepareTask, specForRecovery } from "./task-launch.js";
+import type { TaskControl } from "./task-control.js";
+import { type LaunchDeps, launchFailure, prepareTask, resumeTask, specForRecovery } from "./task-launch.js";
 import type { TaskRecord } from "./task-record.js";
 import type { TaskRequests } from "./task-requests.js";
 import type { TaskRunnerDeps } from "./task-runner-deps.js";
@@ -48,13 +50,18 @@ export class TaskLoop {
   readonly #record: TaskRecord;
   readonly #requests: TaskRequests;
   #tracker: RestartTracker;
+  readonly #control: TaskControl;
+  readonly #hooks: readonly TaskHook[];
+  #life = new AbortController();
   #run: TaskRun | null = null;
   #cleanup: Promise<void> = Promise.resolve();
 
-  constructor(deps: TaskRunnerDeps, record: TaskRecord, requests: TaskRequests) {
+  constructor(deps: TaskRunnerDeps, record: TaskRecord, requests: TaskRequests, control: TaskControl) {
     this.#deps = deps;
     this.#record = record;
     this.#requests = requests;
+    this.#control = control;
+    this.#hooks = deps.hooks();
     this.#tracker = { count: 0, intervalStart: deps.clock.monotonicMs() * nsPerMs };
   }
 
@@ -74,9 +81,21 @@ export class TaskLoop {
    * @param recovered called when it is known whether an earlier agent's run goes on.
    */
   async drive(recovered: () => void): Promise<void> {
+    this.#life = new AbortController();
+    try {
+      await this.#live(recovered);
+    } finally {
+      this.#life.abort();
+    }
+  }
+
+  async #live(recovered: () => void): Promise<void> {
     await this.#cleanup;
     let begun = await this.#takeUp();
-    if (begun && !("end" in begun)) this.#run = begun;
+    if (begun && !("end" in begun)) {
+      this.#setRun(begun);
+      resumeTask(this.#launchDeps(), this.#record);
+    }
     recovered();
     if (this.#record.state.State === "dead") return;
     if (begun === null) await this.#restOfDelay();
@@ -129,12 +148,17 @@ export class TaskLoop {
       if (requests.failure) return { run: null, handle, end: { kind: "killed" }, events: [requests.failure] };
       if (requests.killed) return { run: null, handle, end: { kind: "killed" }, events: [] };
       try {
-        const { spec, driver } = await prepareTask(this.#launchDeps(), this.#record);
+        const prepared = await prepareTask(this.#launchDeps(), this.#record);
+        if (!prepared) continue;
+        const { spec, driver } = prepared;
         const isDurable = await report.durable();
         if (!isDurable || requests.detached) return null;
         // Meanwhile the task may have been killed, or the whole group held back.
         if (!requests.killed && mayStart()) return await this.#begin(driver, spec);
       } catch (error) {
+        if (requests.detached) return null;
+        // A start that was given up is no failure of the task's.
+        if (requests.killed) return { run: null, handle: nextRun(this.#record.handle), end: { kind: "killed" }, events: [] };
         const { event, recoverable, message } = launchFailure(error);
         log.info({ reason: message }, "the task could not be started");
         return { run: null, handle: nextRun(this.#record.handle), end: { kind: "start-failed", recoverable }, events: [event] };
@@ -143,14 +167,24 @@ export class TaskLoop {
   }
 
   async #begin(driver: Driver, spec: TaskSpec): Promise<TaskRun | null> {
-    const run = await driver.start(spec);
+    const run = await driver.start(spec, {
+      signal: this.#requests.interruption,
+      message: (text, annotations) => this.#record.apply({ events: [(at) => events.driverMessage(at, text, annotations)] }),
+    });
     // The handle still says that the run is to be started: whoever comes next finds it.
     if (this.#requests.detached) return null;
-    this.#run = run;
+    this.#setRun(run);
     this.#recordStart(run);
     // Whoever asked for a restart finds it running when told that it is done.
     if (this.#requests.isRestarting) void this.#deps.report.durable().then(() => this.#requests.restartDone());
     return run;
+  }
+
+  #setRun(run: TaskRun): void {
+    this.#run = run;
+    run.health?.onChange((health) => {
+      if (this.#run === run && !this.#requests.detached) this.#record.apply({ events: [(at) => healthChanged(at, health)] });
+    });
   }
 
   #recordStart(run: TaskRun): void {
@@ -166,11 +200,14 @@ export class TaskLoop {
     let leak = "";
     void run.exited.then((result) => {
       exit = result;
-      over.abort();
+      over.abort("over");
       requests.wake();
     });
     const isOver = (): boolean => exit !== null || requests.detached;
+    const { name, runs } = this.#deps;
+    if (!requests.killed) runs.started(name, run);
     await requests.until(() => isOver() || requests.killed || requests.restartWanted);
+    if (!isOver()) await runs.stopping(name);
     if (requests.killed && !isOver()) await this.#shutdownDelay(isOver);
     if (!isOver()) {
       const { clock, log, options, placement } = this.#deps;
@@ -181,6 +218,7 @@ export class TaskLoop {
       await requests.until(() => isOver() || leak !== "");
     }
     if (requests.detached) return null;
+    runs.ended(name);
     this.#run = null;
     if (exit) return this.#endOf(run, exit);
     return { run: null, handle: this.#record.handle, end: { kind: "killed" }, events: [(at) => events.killed(at, leak)] };
@@ -195,7 +233,9 @@ export class TaskLoop {
     return {
       run,
       handle,
-      end: this.#requests.restartWanted ? { kind: "restart-requested" } : { kind: "exited", successful },
+      end: this.#requests.isFreeRestart
+        ? { kind: "restart-requested" }
+        : { kind: "exited", successful: successful && !this.#requests.restartWanted },
       events: made,
     };
   }
@@ -254,11 +294,15 @@ export class TaskLoop {
   }
 
   #launchDeps(): LaunchDeps {
-    const { placement, driver, node, dataDir, options, log } = this.#deps;
-    return { ...placement(), driver, node: node(), dataDir, options, log, signal: this.#requests.interruption };
+    const { placement, driver, node, dataDir, readyDirs, mounts, options, log, clock } = this.#deps;
+    const own = { signal: this.#requests.interruption, lifetime: this.#life.signal, hooks: this.#hooks, control: this.#control };
+    return { ...placement(), driver, node: node(), dataDir, readyDirs, mounts, options, log, clock, ...own };
   }
 }
 
 const nextRun = ({ run, hooksDone }: StoredHandle): StoredHandle => ({ run: run + 1, driver: null, hooksDone });
+
+const healthChanged = (at: UnixNano, { status, output }: HealthState): TaskEvent =>
+  events.driverMessage(at, `Health check: ${status}`, { health: status, ...(output === "" ? {} : { output }) });
 
 const lostReason = (recovery: Recovery): string => (recovery.outcome === "lost" ? recovery.reason : "");

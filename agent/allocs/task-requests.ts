@@ -8,6 +8,7 @@ export class TaskRequests {
   readonly #detach = new AbortController();
   #restart: { readonly done: Promise<void>; readonly resolve: () => void } | null = null;
   #isRestartWanted = false;
+  #isCounted = false;
   #failure: ((at: UnixNano) => TaskEvent) | null = null;
   #wake: (() => void) | null = null;
 
@@ -33,6 +34,11 @@ export class TaskRequests {
     return this.#isRestartWanted;
   }
 
+  /** A restart is wanted that the restart policy does not count. */
+  get isFreeRestart(): boolean {
+    return this.#isRestartWanted && !this.#isCounted;
+  }
+
   /** Whether somebody waits for a restart to be done. */
   get isRestarting(): boolean {
     return this.#restart !== null;
@@ -49,7 +55,7 @@ export class TaskRequests {
   }
 
   kill(): void {
-    this.#kill.abort();
+    this.#kill.abort("over");
     this.wake();
   }
 
@@ -58,7 +64,9 @@ export class TaskRequests {
     this.wake();
   }
 
-  restart(): void {
+  /** @param isCounted whether the restart policy takes it for a failure. */
+  restart(isCounted: boolean): void {
+    this.#isCounted = isCounted;
     let resolve = (): void => {};
     const done = new Promise<void>((settle) => {
       resolve = settle;
@@ -82,7 +90,7 @@ export class TaskRequests {
   }
 
   detach(): void {
-    this.#detach.abort();
+    this.#detach.abort("over");
     this.restartDone();
     this.wake();
   }
@@ -112,6 +120,6 @@ export class TaskRequests {
       this.wake();
     });
     await this.until(() => isOver || this.detached || isEnough());
-    left.abort();
+    left.abort("over");
   }
 }

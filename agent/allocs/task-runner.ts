@@ -4,6 +4,7 @@ import * as events from "../model/task-events.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
 import type { UnixNano } from "../model/units.js";
 import { killTimeout } from "./stop-run.js";
+import type { TaskControl } from "./task-control.js";
 import { taskNotRunning } from "./task-errors.js";
 import { messageOf } from "./task-failure.js";
 import { TaskLoop } from "./task-loop.js";
@@ -30,7 +31,7 @@ export class TaskRunner {
     this.name = name;
     this.#deps = deps;
     this.#record = new TaskRecord({ task: name, clock, report, stored, onChange });
-    this.#loop = new TaskLoop(deps, this.#record, this.#requests);
+    this.#loop = new TaskLoop(deps, this.#record, this.#requests, this.#control());
     this.recovered = new Promise((resolve) => {
       this.#setRecovered = resolve;
     });
@@ -99,17 +100,18 @@ export class TaskRunner {
   }
 
   /**
-   * Restarts a running task; the policy does not count it. Source: reference behaviour §4.8.
+   * Restarts a running task. Source: reference behaviour §4.4, §4.8.
    *
+   * @param isCounted whether the restart policy takes it for a failure, as a check asks for it: then it may be the last.
    * @returns resolves when it runs again, or the old process has ended and the new one has to wait.
    * @throws AllocdError `task-not-running`.
    */
-  async restart(reason: string): Promise<void> {
+  async restart(reason: string, isCounted = false): Promise<void> {
     await this.recovered;
     this.#running();
     if (!this.#requests.restartWanted) {
       this.emit((at) => events.restartSignaled(at, reason));
-      this.#requests.restart();
+      this.#requests.restart(isCounted);
     }
     await this.#requests.restarted;
   }
@@ -136,6 +138,35 @@ export class TaskRunner {
   async detach(): Promise<void> {
     this.#requests.detach();
     await this.settled;
+  }
+
+  /** For what lives beside the task. */
+  #control(): TaskControl {
+    const running = (): TaskRun | null => {
+      const isLeaving = this.#requests.killed || this.#requests.detached;
+      return this.isRunning && !isLeaving ? this.run : null;
+    };
+    return {
+      get run() {
+        return running();
+      },
+      restart: (event) => {
+        if (!running() || this.#requests.restartWanted) return;
+        this.emit(event);
+        this.#requests.restart(false);
+      },
+      signal: async (signal, event) => {
+        const run = running();
+        if (!run) return;
+        this.emit(event);
+        await run.signal(signal);
+      },
+      fail: (event) => {
+        if (this.state.State === "dead" || this.#requests.killed || this.#requests.detached) return;
+        this.emit(event);
+        this.#requests.kill();
+      },
+    };
   }
 
   #running(): TaskRun {

@@ -1,3 +1,4 @@
+import type { Probe } from "../model/alloc-health.js";
 import { killPhases, type LifecycleTask, type States } from "../model/lifecycle.js";
 import { unknownTask } from "./task-errors.js";
 import type { TaskRunner } from "./task-runner.js";
@@ -28,6 +29,11 @@ export class TaskSet {
 
   get states(): States {
     return new Map(this.all.map((task) => [task.name, task.state]));
+  }
+
+  /** What the tasks' own health checks say, of those that run and have one. */
+  get probes(): ReadonlyMap<string, Probe> {
+    return new Map(this.all.flatMap(({ name, run }) => (run?.health ? [[name, run.health.current] as const] : [])));
   }
 
   /** Resolves when it is known which tasks of an earlier agent go on. */

@@ -67,11 +67,27 @@ function parseRanges(given: string): readonly (readonly [from: number, to: numbe
   return ranges.every(([from, to]) => from <= to) ? ranges : undefined;
 }
 
-export const map = (about: string) =>
+export const map = (about: string, fallback: Readonly<Record<string, string>> = {}) =>
   z
     .record(z.string(), z.string({ error: "a string" }), { error: "an object whose values are strings" })
-    .default({})
+    .default({ ...fallback })
     .describe(about);
+
+/** Objects by a name that the operator gives. */
+export const named = <T extends z.ZodRawShape>(about: string, shape: T) =>
+  z
+    .record(
+      z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, { error: "a name of letters, digits, - and _" }),
+      z.strictObject(shape, { error: (issue) => (issue.code === "invalid_type" ? "an object" : undefined) }),
+      { error: "an object of objects by their names" },
+    )
+    .default({} as never)
+    .describe(about);
+
+/** An absolute path that has to be given. */
+export const absolutePath = (about: string) => z.string({ error: pathWanted }).startsWith("/", { error: pathWanted }).describe(about);
+
+const pathWanted = "an absolute path";
 
 /** A group of settings. An absent group is one whose members are all absent. */
 export const group = <T extends z.ZodRawShape>(about: string, shape: T) =>

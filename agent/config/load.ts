@@ -162,6 +162,8 @@ function complete(config: z.output<typeof configSchema>, origins: Origins, place
     if (!/^https?:\/\/[^/\s]+$/.test(origin)) refuse("http.allowed_origins", origin, "origins such as https://ops.example");
   const { min_dynamic_port: min, max_dynamic_port: max } = config.client;
   if (min > max) refuse("client.min_dynamic_port", min, `at most client.max_dynamic_port, which is ${max}`);
+  const { wait_min: waitMin, wait_max: waitMax } = config.client.template;
+  if (waitMin > waitMax) refuse("client.template.wait_min", `${waitMin}ms`, `at most client.template.wait_max, which is ${waitMax}ms`);
   if (config.data_dir === "") refuse("data_dir", "", "a directory");
   const { $schema: _, ...rest } = config;
   const dataDir = resolve(config.data_dir);

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { duration, flag, group, idRanges, list, map, oneOf, text, whole } from "./leaf.js";
+import { dockerSettings } from "./docker-schema.js";
+import { absolutePath, duration, flag, group, idRanges, list, map, named, oneOf, text, whole } from "./leaf.js";
 
 /**
  * Every setting of the agent with its default and its meaning. `config.schema.json`, `config.example.json` and
@@ -49,6 +50,13 @@ export const configSchema = z.strictObject(
       max_exec_sessions_per_token: whole({ min: 1, max: 100_000 }, 256, "Exec sessions of one ACL token at the same time."),
       max_exec_sessions: whole({ min: 0, max: 100_000 }, 512, "Exec sessions at the same time."),
       max_log_followers: whole({ min: 0, max: 100_000 }, 1000, "Log and file streams that follow at the same time."),
+      max_event_streams: whole({ min: 0, max: 100_000 }, 100, "Event streams at the same time."),
+      event_buffer_size: whole(
+        { min: 1, max: 1_000_000 },
+        1000,
+        "Latest events that are kept for event streams that begin in the past or lag behind.",
+      ),
+      event_buffer_bytes: whole({ min: 1 << 16, max: 1 << 30 }, 16 << 20, "How much memory these events may take, in bytes, about."),
     }),
     client: group("How tasks run on this host.", {
       max_kill_timeout: duration({ min: "0s", max: "24h" }, "30s", "The longest kill_timeout that a task can ask for."),
@@ -56,6 +64,7 @@ export const configSchema = z.strictObject(
       max_dynamic_port: whole({ min: 1, max: 65_535 }, 32_000, "The last port that is given out to dynamic ports."),
       network_interface: text("", "The interface whose address ports are allocated on. Empty: loopback."),
       cgroup_parent: text("allocd.slice", "The cgroup that the cgroups of all tasks are made in."),
+      max_parallel_checks: whole({ min: 1, max: 10_000 }, 50, "Checks of services that look at the same time; the others wait."),
       env_denylist: list(
         [
           "ALLOCD_TOKEN",
@@ -79,6 +88,55 @@ export const configSchema = z.strictObject(
         ],
         "Variables of the agent's own environment that tasks never get; * stands for anything.",
       ),
+      disk_check_interval: duration(
+        { min: "0s", max: "24h" },
+        "1m",
+        "How often it is measured whether allocations have outgrown their ephemeral disk, which is told and not enforced. 0s never.",
+      ),
+      gc_interval: duration({ min: "1s", max: "24h" }, "1m", "How often it is looked whether directories of ended allocations have to go."),
+      gc_max_allocs: whole({ min: 0, max: 10_000_000 }, 50, "Ended allocations whose directories are kept; the oldest go first."),
+      gc_disk_usage_threshold: whole(
+        { min: 0, max: 100 },
+        80,
+        "Percent of the disk in use above which directories of ended allocations go.",
+      ),
+      gc_inode_usage_threshold: whole({ min: 0, max: 100 }, 70, "Percent of the disk's inodes in use above which they go."),
+      gc_max_age: duration(
+        { min: "0s", max: "87600h" },
+        "0s",
+        "How long after its end an allocation's directory is kept at most. 0s is no limit.",
+      ),
+      gc_parallel_destroys: whole({ min: 1, max: 100 }, 2, "Directories that are removed at the same time."),
+      host_volume: named("Directories of this host that jobs may mount as volumes of type host, by name.", {
+        path: absolutePath("The directory. It has to be there when the agent starts."),
+        read_only: flag(false, "Whether it can be had for reading only."),
+      }),
+      artifact: group("Artifacts of tasks.", {
+        timeout: duration({ min: "1s", max: "24h" }, "30m", "How long fetching one artifact may take, all tries together."),
+        stall_timeout: duration({ min: "1s", max: "24h" }, "1m", "How long a download may bring nothing."),
+        retries: whole({ min: 0, max: 100 }, 2, "Further tries at once when the network or the server fails."),
+        max_concurrent: whole({ min: 1, max: 1000 }, 8, "Artifacts that are fetched at the same time."),
+        max_bytes: whole({ min: 1, max: Number.MAX_SAFE_INTEGER }, 100 * 2 ** 30, "The largest download, in bytes."),
+        max_unpacked_bytes: whole(
+          { min: 1, max: Number.MAX_SAFE_INTEGER },
+          100 * 2 ** 30,
+          "The most that an archive unpacks to, in bytes.",
+        ),
+        max_files: whole({ min: 1, max: 100_000_000 }, 4096, "The most entries of an archive or repository."),
+        max_ratio: whole({ min: 1, max: 1_000_000 }, 500, "How many times its size an archive may unpack to, beyond 64 MiB."),
+      }),
+      template: group("Templates of tasks.", {
+        disable_file_sandbox: flag(false, "Whether templates may read files outside of their allocation, as the agent's user."),
+        function_denylist: list([], "Functions that templates may not call; * stands for anything."),
+        max_bytes: whole({ min: 1024, max: 1 << 30 }, 10 << 20, "The most that a template makes, in bytes."),
+        max_steps: whole(
+          { min: 1000, max: 1_000_000_000 },
+          1_000_000,
+          "The most evaluations, calls and rounds of loops that rendering a template takes.",
+        ),
+        wait_min: duration({ min: "0s", max: "24h" }, "5s", "How long changes are collected before a template is rendered again."),
+        wait_max: duration({ min: "0s", max: "24h" }, "4m", "How long further changes can put that off."),
+      }),
       reserved: group("What is kept back for the host itself.", {
         cpu: whole({ min: 0, max: 1_000_000 }, 0, "MHz."),
         memory: whole({ min: 0, max: 1 << 30 }, 0, "MiB."),
@@ -92,9 +150,14 @@ export const configSchema = z.strictObject(
         denied_host_uids: idRanges("Users that no task may run as: ids and ranges, such as 0,1000-1999."),
         denied_host_gids: idRanges("Groups that no task may run as: ids and ranges, such as 0,1000-1999."),
       }),
+      docker: dockerSettings(),
+    }),
+    variables: group("Variables, which templates read.", {
+      max_count: whole({ min: 0, max: 1_000_000 }, 10_000, "Variables of the whole host; each holds at most 64 KiB."),
     }),
     retention: group("How much of the past is kept.", {
       terminal_allocations: whole({ min: 0, max: 10_000_000 }, 2000, "Ended allocations; the oldest are removed with their directories."),
+      dead_jobs: whole({ min: 0, max: 1_000_000 }, 2000, "Jobs that are over and of which no allocation is left."),
       terminal_evaluations: whole({ min: 0, max: 10_000_000 }, 5000, "Ended evaluations."),
       deployments: whole({ min: 1, max: 1000 }, 10, "Ended deployments of each job."),
       job_versions: whole({ min: 1, max: 1000 }, 6, "Versions of each job, the current one included."),

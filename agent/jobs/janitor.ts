@@ -1,9 +1,9 @@
 import type { Change, StateStore } from "../store/state-store.js";
 import { type JobKey, keyText, recordsOf } from "./job-key.js";
 import type { KeyedQueue } from "./keyed-queue.js";
-import { isForgotten, mayForget, type RetentionLimits, surplusAllocs } from "./retention.js";
+import { garbageOf, isForgotten, mayForget, type RetentionLimits, surplusAllocs } from "./retention.js";
 
-/** Keeps the allocations that have ended within their limit. */
+/** Keeps what has ended within its limits. */
 export class Janitor {
   readonly #store: StateStore;
   readonly #queue: KeyedQueue;
@@ -27,7 +27,23 @@ export class Janitor {
         byJob.set(keyText(key), group);
       }
       await Promise.all([...byJob].map(([text, { key, ids }]) => this.#queue.run(text, () => this.#forget(key, ids))));
+      await this.#forgetJobs();
     });
+  }
+
+  /** Jobs that were stopped before anything of them ran, and the like: no allocation takes them along. */
+  async #forgetJobs(): Promise<void> {
+    const over = this.#store.jobs().filter((job) => isForgotten(job, this.#store.allocsOfJob(job.Namespace, job.ID)));
+    const surplus = over.slice(0, Math.max(0, over.length - this.#limits.maxDeadJobs));
+    const keys = surplus.map(({ Namespace, ID }): JobKey => ({ namespace: Namespace, id: ID }));
+    await Promise.all(
+      keys.map((key) =>
+        this.#queue.run(keyText(key), async () => {
+          const records = recordsOf(this.#store, key);
+          if (isForgotten(records.job, records.allocs)) await this.#store.commit(garbageOf(records), { refusable: true });
+        }),
+      ),
+    );
   }
 
   /** With the job's own lock held: looks again, as the job may have been taken up in the meantime. */

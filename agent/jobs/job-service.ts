@@ -3,14 +3,32 @@ import type { Clock } from "../clock.js";
 import { AllocdError } from "../errors.js";
 import type { Logger } from "../log.js";
 import { type Allocation, type DesiredAllocation, isClientTerminal, isDesiredTerminal } from "../model/allocation.js";
+import { DESCRIPTION } from "../model/decision.js";
 import type { Job } from "../model/job.js";
 import { sameSpec } from "../model/job-diff.js";
+import { checkDrivers } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
-import { DESCRIPTION } from "../model/reconcile.js";
+import { isParent, isPeriodicActive } from "../model/parent-job.js";
+import { sameJson } from "../model/same-json.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { AllocIntake } from "./alloc-intake.js";
+import { refuseWhenClosed } from "./closed.js";
+import { DeploymentService } from "./deployment-service.js";
+import { Dispatcher, type DispatchRequest } from "./dispatch.js";
+import { EvalRequests } from "./eval-requests.js";
 import { newEvaluation } from "./evaluations.js";
+import { Garbage } from "./garbage.js";
+import { JobEvaluator } from "./job-evaluator.js";
+import { JobLauncher } from "./job-launcher.js";
+import { nextVersion } from "./job-version.js";
+import { jobWarnings } from "./job-warnings.js";
+import { Namespaces } from "./namespaces.js";
+import { PeriodicJobs } from "./periodic-jobs.js";
+import { Rehearsal } from "./rehearsal.js";
+import { ScaleService } from "./scale-service.js";
 import { Scheduler, type SchedulerOptions } from "./scheduler.js";
+import { SchedulerConfiguration } from "./scheduler-configuration.js";
+import { JobVersions } from "./versions.js";
 
 export interface JobServiceDeps {
   readonly store: StateStore;
@@ -18,7 +36,11 @@ export interface JobServiceDeps {
   readonly log: Logger;
   /** This host as it is now. */
   readonly node: () => Node;
-  readonly options?: Partial<SchedulerOptions>;
+  readonly options?: Partial<JobServiceOptions>;
+}
+
+export interface JobServiceOptions extends SchedulerOptions {
+  readonly maxNamespaces: number;
 }
 
 export interface RegisterOptions {
@@ -38,8 +60,10 @@ export interface StopOptions {
   readonly reschedule: boolean;
 }
 
-const DEFAULTS: SchedulerOptions = {
+const DEFAULTS: JobServiceOptions = {
+  maxNamespaces: 1_000,
   maxTerminalAllocs: 2_000,
+  maxDeadJobs: 2_000,
   maxDeployments: 10,
   listeningPorts: () => new Set(),
   retryMs: 1_000,
@@ -51,42 +75,75 @@ export class JobService {
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
   readonly #intake: AllocIntake;
+  readonly #dispatcher: Dispatcher;
+  readonly #periodic: PeriodicJobs;
+  readonly #versions: JobVersions;
+  readonly #garbage: Garbage;
+  readonly namespaces: Namespaces;
+  readonly #requests: EvalRequests;
+  readonly deployments: DeploymentService;
+  readonly scaling: ScaleService;
+  readonly evaluator: JobEvaluator;
+  readonly rehearsal: Rehearsal;
+  readonly configuration: SchedulerConfiguration;
 
   constructor(deps: JobServiceDeps) {
     this.#store = deps.store;
     this.#clock = deps.clock;
-    this.#scheduler = new Scheduler({ ...deps, options: { ...DEFAULTS, ...deps.options } });
+    const options = { ...DEFAULTS, ...deps.options };
+    this.#scheduler = new Scheduler({ ...deps, options });
     this.#intake = new AllocIntake({ store: deps.store, node: deps.node, scheduler: this.#scheduler });
+    const parts = { store: deps.store, clock: deps.clock, log: deps.log, scheduler: this.#scheduler, retryMs: options.retryMs };
+    const launcher = new JobLauncher(parts);
+    this.#dispatcher = new Dispatcher({ ...parts, launcher });
+    this.#periodic = new PeriodicJobs({ ...parts, launcher });
+    this.#versions = new JobVersions(parts);
+    this.#garbage = new Garbage(parts);
+    this.namespaces = new Namespaces(deps.store, options.maxNamespaces);
+    this.#requests = new EvalRequests(parts);
+    this.deployments = new DeploymentService({ ...parts, requests: this.#requests });
+    this.scaling = new ScaleService({ ...parts, requests: this.#requests });
+    this.evaluator = new JobEvaluator({ ...parts, requests: this.#requests });
+    this.rehearsal = new Rehearsal({ ...parts, nextLaunch: (job) => this.#periodic.next(job) });
+    this.configuration = new SchedulerConfiguration(deps.store);
   }
 
   async start(): Promise<void> {
     await this.#scheduler.start();
+    this.#periodic.start();
   }
 
   async stop(): Promise<void> {
+    await this.#periodic.stop();
     await this.#scheduler.stop();
   }
 
   /** Resolves when all work that is known now is done. */
   async idle(): Promise<void> {
+    await this.#periodic.idle();
     await this.#scheduler.idle();
   }
 
   /**
    * Registers a job, and places what fits before it resolves. The same job again is evaluated again, without a new version.
    *
-   * @throws AllocdError `conflict` when `enforceIndex` is not the job's index.
+   * A periodic or parameterized one is not evaluated: what runs is launched from it.
+   *
+   * @throws AllocdError `conflict` when `enforceIndex` is not the job's index, `invalid` for an unknown namespace;
+   *   InvalidField for a driver that the namespace does not allow.
    */
   async register(job: Job, { enforceIndex }: RegisterOptions = {}) {
     const key = { namespace: job.Namespace, id: job.ID };
     return this.#scheduler.exclusive(key, async () => {
+      refuseWhenClosed(this.#store);
       const known = this.#store.job(key.namespace, key.id);
       if (enforceIndex !== undefined) checkIndex(known, enforceIndex);
-      const changes = known && sameSpec(known, job) ? [] : [this.#newVersion(job, known)];
-      return {
-        ...(await this.#evaluate(key, { ...job, JobModifyIndex: known?.JobModifyIndex ?? 0 }, "job-register", changes)),
-        Warnings: "",
-      };
+      const namespace = this.#store.namespace(job.Namespace);
+      if (namespace) checkDrivers(namespace, job);
+      const changes = known && sameSpec(known, job) ? [] : [nextVersion(job, known, this.#clock.now()), ...this.#seenTimes(job, known)];
+      const subject = { ...job, JobModifyIndex: known?.JobModifyIndex ?? 0 };
+      const result = this.#isToPlace(job) ? await this.#evaluate(key, subject, "job-register", changes) : await this.#put(key, changes);
+      return { ...result, Warnings: jobWarnings(job) };
     });
   }
 
@@ -100,8 +157,9 @@ export class JobService {
     return this.#scheduler.exclusive(key, async () => {
       const job = this.#store.job(namespace, id);
       if (!job) throw new AllocdError("not-found", "job not found");
-      const stopped = (): Change[] => (job.Stop ? [] : [this.#newVersion({ ...job, Stop: true }, job)]);
-      return this.#evaluate(key, job, "job-deregister", purge ? [{ kind: "job-delete", namespace, id }] : stopped(), { noShutdownDelay });
+      const stopped = (): Change[] => (job.Stop ? [] : [nextVersion({ ...job, Stop: true }, job, this.#clock.now())]);
+      const changes: Change[] = purge ? [{ kind: "job-delete", namespace, id }] : stopped();
+      return this.#isToPlace(job) ? this.#evaluate(key, job, "job-deregister", changes, { noShutdownDelay }) : this.#put(key, changes);
     });
   }
 
@@ -135,22 +193,51 @@ export class JobService {
     return this.#intake.delete(id);
   }
 
-  #newVersion(job: Job, known: Job | undefined): Change {
-    return {
-      kind: "job",
-      spec: true,
-      job: {
-        ...job,
-        Version: known ? known.Version + 1 : 0,
-        Status: known?.Status === "running" ? "running" : "pending",
-        StatusDescription: "",
-        Stable: false,
-        SubmitTime: this.#clock.now(),
-        CreateIndex: known?.CreateIndex ?? 0,
-        ModifyIndex: known?.ModifyIndex ?? 0,
-        JobModifyIndex: known?.JobModifyIndex ?? 0,
-      },
-    };
+  /** Registers an earlier version of a job again. Source: Nomad's Job.Revert. */
+  async revert(namespace: string, id: string, version: number, priorVersion?: number) {
+    const { job, index } = this.#versions.toRevertTo(namespace, id, version, priorVersion);
+    return this.register(job, priorVersion === undefined ? {} : { enforceIndex: index });
+  }
+
+  /** Marks a version as one that an automatic revert may go back to. */
+  setStable(namespace: string, id: string, version: number, stable: boolean) {
+    return this.#versions.setStable(namespace, id, version, stable);
+  }
+
+  /** Launches a parameterized job. */
+  dispatch(namespace: string, id: string, request: DispatchRequest) {
+    return this.#dispatcher.dispatch(namespace, id, request);
+  }
+
+  /** Launches a periodic job now. */
+  forcePeriodic(namespace: string, id: string) {
+    return this.#periodic.force(namespace, id);
+  }
+
+  /** Removes what has ended and nothing depends on. */
+  collectGarbage(): Promise<void> {
+    return this.#garbage.collect();
+  }
+
+  /** A parent is looked at by the scheduler only when something of an earlier version of it is still there. */
+  #isToPlace(job: Job): boolean {
+    return !isParent(job) || this.#store.allocsOfJob(job.Namespace, job.ID).some((alloc) => !isClientTerminal(alloc));
+  }
+
+  /** The times of a periodic job count from now when they are new. */
+  #seenTimes(job: Job, known: Job | undefined): readonly Change[] {
+    const goesOn = known !== undefined && isPeriodicActive(known) && sameJson(known.Periodic, job.Periodic);
+    if (!isPeriodicActive(job) || goesOn) return [];
+    const launch = Number(this.#clock.now() / 1_000_000_000n);
+    return [{ kind: "periodic-launch", namespace: job.Namespace, id: job.ID, launch }];
+  }
+
+  /** Commits the changes without an evaluation. */
+  async #put(key: { readonly namespace: string; readonly id: string }, changes: readonly Change[]) {
+    const known = this.#store.job(key.namespace, key.id);
+    const Index = changes.length > 0 ? await this.#store.commit(changes, { refusable: true }) : (known?.ModifyIndex ?? 0);
+    const JobModifyIndex = this.#store.job(key.namespace, key.id)?.JobModifyIndex ?? Index;
+    return { EvalID: "", EvalCreateIndex: 0, JobModifyIndex, Index };
   }
 
   /** Commits the changes with a new evaluation, and works on that. */
@@ -161,12 +248,7 @@ export class JobService {
     changes: readonly Change[],
     options: { readonly noShutdownDelay?: boolean } = {},
   ) {
-    const EvalID = randomUUID();
-    const evaluation = newEvaluation(EvalID, job, trigger, this.#clock.now());
-    const Index = await this.#store.commit([...changes, { kind: "eval", eval: evaluation }], { refusable: true });
-    const JobModifyIndex = this.#store.job(key.namespace, key.id)?.JobModifyIndex ?? Index;
-    await this.#scheduler.evaluate(key, EvalID, options);
-    return { EvalID, EvalCreateIndex: Index, JobModifyIndex, Index };
+    return this.#requests.make(key, job, trigger, changes, options);
   }
 
   /** An evaluation of an allocation whose control plane decides what comes after it. */

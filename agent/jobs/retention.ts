@@ -3,11 +3,14 @@ import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import { isOpen } from "../model/job-status.js";
+import { isParent } from "../model/parent-job.js";
 import type { Change } from "../store/state-store.js";
 
 export interface RetentionLimits {
   /** Client-terminal allocations that are kept. */
   readonly maxTerminalAllocs: number;
+  /** Jobs that are over and of which no allocation is left. */
+  readonly maxDeadJobs: number;
   /** Ended deployments that are kept of one job. */
   readonly maxDeployments: number;
 }
@@ -65,7 +68,7 @@ export function mayForget(alloc: Allocation, job: Job | undefined): boolean {
  * @param allocs what is left of the job's allocations.
  */
 export const isForgotten = (job: Job | undefined, allocs: readonly Allocation[]): boolean =>
-  job?.Status === "dead" && allocs.length === 0 && (job.Stop || job.Type === "batch" || job.Type === "sysbatch");
+  job?.Status === "dead" && allocs.length === 0 && (job.Stop || isBatch(job.Type));
 
 /** Ended deployments of one job over the limit, oldest first. */
 export function surplusDeployments(deployments: readonly Deployment[], { maxDeployments }: RetentionLimits): Change[] {
@@ -73,3 +76,22 @@ export function surplusDeployments(deployments: readonly Deployment[], { maxDepl
   const oldest = [...ended].sort((a, b) => a.CreateIndex - b.CreateIndex);
   return oldest.slice(0, Math.max(0, ended.length - maxDeployments)).map((d): Change => ({ kind: "deployment-delete", id: d.ID }));
 }
+
+/** What may go of one job's records: all of them once it is over and no task is left, else what has ended. */
+export function garbageOf({ job, allocs, evals, deployments }: JobRecords): readonly Change[] {
+  const ended = allocs.filter((alloc) => isClientTerminal(alloc) && mayForget(alloc, job));
+  const isAllGone = ended.length === allocs.length && !evals.some(isOpen);
+  const isOver = isAllGone && job?.Status === "dead" && (job.Stop || (!isParent(job) && isBatch(job.Type)));
+  const left = new Set(allocs.filter((alloc) => !ended.includes(alloc)).map(({ EvalID }) => EvalID));
+  const mayGo = (over: boolean): boolean => over || isOver || job === undefined;
+  return [
+    ...ended.map((alloc): Change => ({ kind: "alloc-delete", id: alloc.ID })),
+    ...(job && isOver ? [{ kind: "job-delete", namespace: job.Namespace, id: job.ID } satisfies Change] : []),
+    ...evals.filter((e) => !isOpen(e) && mayGo(!left.has(e.ID))).map((e): Change => ({ kind: "eval-delete", id: e.ID })),
+    ...deployments
+      .filter((d) => mayGo(d.Status !== "running" && d.Status !== "paused" && d.JobVersion !== job?.Version))
+      .map((d): Change => ({ kind: "deployment-delete", id: d.ID })),
+  ];
+}
+
+const isBatch = (type: string): boolean => type === "batch" || type === "sysbatch";

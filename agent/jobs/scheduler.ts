@@ -2,16 +2,21 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../clock.js";
 import type { Logger } from "../log.js";
 import { type DesiredAllocation, isClientTerminal } from "../model/allocation.js";
+import { isSystem } from "../model/decision.js";
 import { progressDeadline } from "../model/deployment-progress.js";
 import type { Evaluation, EvaluationTrigger } from "../model/evaluation.js";
 import { Usage } from "../model/fit.js";
+import type { Job, JobType } from "../model/job.js";
 import type { Node } from "../model/node.js";
+import { preemptible } from "../model/preemption.js";
+import { defaultSchedulerConfig, type PreemptionConfig } from "../model/scheduler-config.js";
 import type { UnixNano } from "../model/units.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { Janitor } from "./janitor.js";
 import { type JobKey, keyText, recordsOf } from "./job-key.js";
 import { KeyedQueue } from "./keyed-queue.js";
 import { planJob } from "./plan.js";
+import type { Plan, PlanInput } from "./plan-input.js";
 import { purgeRemains, type RetentionLimits, surplusDeployments } from "./retention.js";
 
 export interface SchedulerOptions extends RetentionLimits {
@@ -29,6 +34,13 @@ export interface SchedulerDeps {
   readonly options: SchedulerOptions;
 }
 
+const PREEMPTS: Readonly<Record<JobType, keyof PreemptionConfig>> = {
+  service: "ServiceSchedulerEnabled",
+  batch: "BatchSchedulerEnabled",
+  system: "SystemSchedulerEnabled",
+  sysbatch: "SysBatchSchedulerEnabled",
+};
+
 /**
  * Drives every job to what it asks for: works on evaluations, and reacts to what happens to allocations. Work on one
  * job is serial; plans of different jobs see each other's placements before these are on disk.
@@ -39,6 +51,8 @@ export class Scheduler {
   readonly #janitor: Janitor;
   /** Placements and ingested allocations that are on their way to disk. */
   readonly #inFlight = new Map<string, DesiredAllocation>();
+  /** Allocations that a plan on its way to disk makes give way. */
+  readonly #evicting = new Set<string>();
   /** Jobs that something has happened to and that are queued for a look. */
   readonly #touched = new Map<string, EvaluationTrigger>();
   readonly #timers = new Map<string, AbortController>();
@@ -91,6 +105,7 @@ export class Scheduler {
     if (evaluation?.Status !== "pending") return;
     await this.#attempt(key, async () => {
       await this.#apply(key, evaluation, options.noShutdownDelay ?? false);
+      await this.#workOff(key);
       await this.#tidy(key);
     });
   }
@@ -116,7 +131,13 @@ export class Scheduler {
     let roomChanged = false;
     let mayForget = false;
     for (const change of changes) {
-      if (change.kind === "node") roomChanged = true;
+      if (change.kind === "scheduler-config") roomChanged = true;
+      if (change.kind === "node") {
+        roomChanged = true;
+        for (const job of this.#deps.store.jobs()) if (isSystem(job)) this.#touch({ namespace: job.Namespace, id: job.ID }, "node-update");
+      }
+      if (change.kind === "eval" && change.eval.TriggeredBy === "preemption" && change.eval.Status === "pending")
+        this.#touch({ namespace: change.eval.Namespace, id: change.eval.JobID }, "preemption");
       if (change.kind === "job" && change.job.Status === "dead") mayForget = true;
       if (change.kind !== "alloc-observed") continue;
       const alloc = this.#deps.store.alloc(change.id);
@@ -149,28 +170,61 @@ export class Scheduler {
   }
 
   async #look(key: JobKey, trigger: EvaluationTrigger): Promise<void> {
-    const { store, clock } = this.#deps;
-    const now = clock.now();
-    const due = store.evalsOfJob(key.namespace, key.id).filter((e) => e.Status === "pending" && (e.WaitUntil ?? 0n) <= now);
-    for (const { ID } of due) {
-      const evaluation = store.eval(ID);
-      if (evaluation?.Status === "pending") await this.#apply(key, evaluation);
-    }
-    const blocked = store.evalsOfJob(key.namespace, key.id).find((e) => e.Status === "blocked");
+    await this.#workOff(key);
+    const blocked = this.#deps.store.evalsOfJob(key.namespace, key.id).find((e) => e.Status === "blocked");
     await this.#apply(key, blocked ?? trigger);
+    await this.#workOff(key);
     await this.#tidy(key);
   }
 
+  /** Works on all evaluations of the job that are due, those that come up meanwhile among them. */
+  async #workOff(key: JobKey): Promise<void> {
+    const { store, clock } = this.#deps;
+    const done = new Set<string>();
+    const isDue = (e: Evaluation): boolean => e.Status === "pending" && !done.has(e.ID) && (e.WaitUntil ?? 0n) <= clock.now();
+    for (;;) {
+      const evaluation = store.evalsOfJob(key.namespace, key.id).find(isDue);
+      if (!evaluation) return;
+      done.add(evaluation.ID);
+      await this.#apply(key, evaluation);
+    }
+  }
+
+  /** What registering the job would come to. Nothing is changed. */
+  rehearse(key: JobKey, job: Job, cause: Evaluation): Plan {
+    return planJob({ ...this.#input(key, cause), job });
+  }
+
   async #apply(key: JobKey, cause: Evaluation | EvaluationTrigger, noShutdownDelay = false): Promise<void> {
-    const { store, clock, node, options, log } = this.#deps;
+    const { clock, log } = this.#deps;
     const began = clock.monotonicMs();
+    const plan = planJob(this.#input(key, cause, noShutdownDelay));
+    if (!plan.changes.length) return;
+    log.debug(
+      { job: key.id, namespace: key.namespace, placed: plan.creates.length, changes: plan.changes.length, ms: clock.monotonicMs() - began },
+      "plan",
+    );
+    const victims = plan.creates.flatMap((alloc) => alloc.PreemptedAllocations ?? []);
+    for (const id of victims) this.#evicting.add(id);
+    try {
+      await this.commitCreating(plan.creates, plan.changes);
+    } finally {
+      for (const id of victims) this.#evicting.delete(id);
+    }
+  }
+
+  #input(key: JobKey, cause: Evaluation | EvaluationTrigger, noShutdownDelay = false): PlanInput {
+    const { store, clock, node, options } = this.#deps;
     let listening: ReadonlySet<number> | undefined;
     const portInUse = (port: number): boolean => {
       listening ??= options.listeningPorts();
       return listening.has(port);
     };
-    const plan = planJob({
-      ...recordsOf(store, key),
+    const records = recordsOf(store, key);
+    return {
+      ...records,
+      versions: store.jobVersions(key.namespace, key.id),
+      preemptible: records.job ? this.#preemptible(records.job) : [],
       namespace: key.namespace,
       jobId: key.id,
       cause,
@@ -180,13 +234,14 @@ export class Scheduler {
       index: store.index,
       noShutdownDelay,
       sources: { newId: randomUUID, random: Math.random, elapsedNs: () => Math.round(clock.monotonicMs() * 1e6), portInUse },
-    });
-    if (!plan.changes.length) return;
-    log.debug(
-      { job: key.id, namespace: key.namespace, placed: plan.creates.length, changes: plan.changes.length, ms: clock.monotonicMs() - began },
-      "plan",
-    );
-    await this.commitCreating(plan.creates, plan.changes);
+    };
+  }
+
+  #preemptible(job: Job): PlanInput["preemptible"] {
+    const { store } = this.#deps;
+    const { PreemptionConfig } = store.schedulerConfig() ?? defaultSchedulerConfig;
+    if (!PreemptionConfig[PREEMPTS[job.Type]]) return [];
+    return preemptible(job, store.allocs()).filter((a) => !this.#evicting.has(a.ID));
   }
 
   async #tidy(key: JobKey): Promise<void> {

@@ -33,6 +33,7 @@ function judge(now: number, given: readonly (readonly [LifecycleTask, TaskState]
     states,
     failed: false,
     checks: null,
+    probes: new Map(),
     since: 0n,
     now: BigInt(now) * second,
     ...more,

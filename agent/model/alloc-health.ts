@@ -20,6 +20,11 @@ export interface CheckSummary {
   readonly passingSince: UnixNano | null;
 }
 
+export interface Probe {
+  readonly status: "starting" | "healthy" | "unhealthy";
+  readonly since: UnixNano;
+}
+
 export interface HealthSituation {
   readonly policy: HealthPolicy;
   readonly tasks: readonly LifecycleTask[];
@@ -28,6 +33,8 @@ export interface HealthSituation {
   readonly failed: boolean;
   /** Null when it has none. */
   readonly checks: CheckSummary | null;
+  /** What the tasks' own health checks say, by task. */
+  readonly probes: ReadonlyMap<string, Probe>;
   /** When watching began. */
   readonly since: UnixNano;
   readonly now: UnixNano;
@@ -79,12 +86,16 @@ const mayEnd = ({ Lifecycle }: LifecycleTask): boolean =>
   Lifecycle?.Hook === "prestart" || (Lifecycle?.Hook === "poststart" && !Lifecycle.Sidecar);
 
 /** When the allocation will have been well for long enough; null while it is not well. Nothing of it is broken. */
-function healthyAt({ states, checks, policy }: HealthSituation, watched: readonly LifecycleTask[]): UnixNano | null {
+function healthyAt({ states, checks, probes, policy }: HealthSituation, watched: readonly LifecycleTask[]): UnixNano | null {
   let from = 0n;
   for (const task of watched) {
     const state = states.get(task.Name);
     if (!state || state.State === "pending" || state.StartedAt === null) return null;
     if (state.StartedAt > from) from = state.StartedAt;
+    const probe = policy.usesChecks ? probes.get(task.Name) : undefined;
+    if (!probe) continue;
+    if (probe.status !== "healthy") return null;
+    if (probe.since > from) from = probe.since;
   }
   if (policy.usesChecks && checks && checks.desired > 0) {
     if (checks.passingSince === null) return null;

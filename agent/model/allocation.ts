@@ -1,4 +1,4 @@
-import type { Job, NetworkResource, Port, Resources } from "./job.js";
+import type { Job, NetworkResource, Port, Resources, TaskGroup } from "./job.js";
 import type { TaskState } from "./task-state.js";
 import type { UnixNano } from "./units.js";
 
@@ -145,3 +145,10 @@ export const isClientTerminal = (a: Pick<Allocation, "ClientStatus">): boolean =
 /** Nomad's "server terminal": nobody wants it to run. */
 export const isDesiredTerminal = (a: Pick<Allocation, "DesiredStatus">): boolean =>
   a.DesiredStatus === "stop" || a.DesiredStatus === "evict";
+
+/** @throws Error that names the group when the job has none of that name. */
+export function groupOf({ Job, TaskGroup: name }: Pick<Allocation, "Job" | "TaskGroup">): TaskGroup {
+  const group = Job.TaskGroups.find(({ Name }) => Name === name);
+  if (!group) throw new Error(`TaskGroup: got ${JSON.stringify(name)}, which the job has not`);
+  return group;
+}

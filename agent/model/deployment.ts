@@ -34,3 +34,6 @@ export interface DeploymentState {
   readonly HealthyAllocs: number;
   readonly UnhealthyAllocs: number;
 }
+
+/** It may still get on. */
+export const isActive = ({ Status }: Pick<Deployment, "Status">): boolean => Status === "running" || Status === "paused";

@@ -1,5 +1,6 @@
 import type { AllocatedResources, Allocation, AllocDeploymentStatus } from "./allocation.js";
 import { cached, encodeShared, encodeTaskStates, encodeTime, flat, encodeText as text } from "./encode-task-state.js";
+import type { Job } from "./job.js";
 import { encodeJson } from "./json.js";
 import { noResources } from "./resources.js";
 
@@ -30,12 +31,20 @@ export function encodeAllocationStub(alloc: Allocation, options: StubOptions): s
 }
 
 /** GET /v1/allocation/:id. Not kept as a whole: its parts are, and joining them costs little. */
-export function encodeAllocation(alloc: Allocation): string {
+export const encodeAllocation = (alloc: Allocation): string => wholeWith(alloc, encodeShared(alloc.Job));
+
+/** As the event stream tells it: the job would be most of it. */
+export const encodeAllocationWithoutJob = (alloc: JobLess): string => wholeWith(alloc, "null");
+
+/** An allocation that does not hold on to its job, but for what the list tells of it. */
+export type JobLess = Omit<Allocation, "Job"> & { readonly Job: Pick<Job, "Type" | "Version"> };
+
+function wholeWith(alloc: JobLess, job: string): string {
   return (
     `{${stubMembers(alloc, true)},"AllocModifyIndex":${alloc.AllocModifyIndex}` +
     `,"AllocatedResources":${encodeShared(alloc.AllocatedResources)}` +
     `,"DeploymentID":${text(alloc.DeploymentID)}` +
-    `,"Job":${encodeShared(alloc.Job)}` +
+    `,"Job":${job}` +
     `,"Metrics":${encodeShared(alloc.Metrics)}` +
     `,"NetworkStatus":${encodeShared(alloc.NetworkStatus)}` +
     `,"PreviousAllocation":${text(alloc.PreviousAllocation)},"SigningKeyID":""` +
@@ -43,7 +52,7 @@ export function encodeAllocation(alloc: Allocation): string {
   );
 }
 
-function stubMembers(alloc: Allocation, withTaskStates: boolean): string {
+function stubMembers(alloc: JobLess, withTaskStates: boolean): string {
   return (
     `"ID":"${alloc.ID}",` +
     `"ClientDescription":${text(alloc.ClientDescription)},"ClientStatus":"${alloc.ClientStatus}"` +

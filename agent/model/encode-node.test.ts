@@ -21,6 +21,8 @@ const node: Node = {
   MaxDynamicPort: 32_000,
   Status: "ready",
   SchedulingEligibility: "eligible",
+  DrainStrategy: null,
+  LastDrain: null,
   CgroupParent: "allocd.slice",
   StatusUpdatedAt: 1_795_447_174_000_000_000n,
   CreateIndex: 8,

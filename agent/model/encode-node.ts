@@ -1,6 +1,7 @@
 import { cached, encodeTime } from "./encode-task-state.js";
+import { computedClass } from "./feasibility.js";
 import { encodeJson } from "./json.js";
-import type { DriverInfo, Node } from "./node.js";
+import type { DrainStrategy, DriverInfo, LastDrain, Node } from "./node.js";
 
 const nsPerSecond = 1_000_000_000n;
 const wholes = new WeakMap<Node, string>();
@@ -11,17 +12,17 @@ export const encodeNodeStub = (node: Node): string =>
   cached(stubs, node, () => `{${common(node)},"Version":${JSON.stringify(node.Attributes["nomad.version"] ?? "")}}`);
 
 /** GET /v1/node/:id */
-export const encodeNode = (node: Node): string => cached(wholes, node, () => `{${common(node)},${rest(node)}}`);
+export const encodeNode = (node: Node): string =>
+  cached(wholes, node, () => `{${common(node)},${rest(node)},"DrainStrategy":${encodeDrain(node.DrainStrategy)}}`);
 
 const common = (node: Node): string =>
   `${members({
     Address: node.HTTPAddr.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1"),
     CreateIndex: node.CreateIndex,
     Datacenter: node.Datacenter,
-    Drain: false,
-    HostVolumes: {},
+    Drain: node.DrainStrategy !== null,
+    HostVolumes: node.HostVolumes ?? {},
     ID: node.ID,
-    LastDrain: null,
     ModifyIndex: node.ModifyIndex,
     Name: node.Name,
     NodeClass: node.NodeClass,
@@ -29,7 +30,7 @@ const common = (node: Node): string =>
     SchedulingEligibility: node.SchedulingEligibility,
     Status: node.Status,
     StatusDescription: "",
-  })},"Drivers":${encodeDrivers(node.Drivers)}`;
+  })},"Drivers":${encodeDrivers(node.Drivers)},"LastDrain":${encodeLastDrain(node.LastDrain)}`;
 
 const rest = (node: Node): string =>
   members({
@@ -37,8 +38,7 @@ const rest = (node: Node): string =>
     CSIControllerPlugins: {},
     CSINodePlugins: {},
     CgroupParent: node.CgroupParent,
-    ComputedClass: "",
-    DrainStrategy: null,
+    ComputedClass: computedClass(node),
     Events: null,
     GCVolumesOnNodeGC: false,
     HTTPAddr: node.HTTPAddr,
@@ -87,6 +87,18 @@ const rest = (node: Node): string =>
     StatusUpdatedAt: Number(node.StatusUpdatedAt / nsPerSecond),
     TLSEnabled: false,
   });
+
+const encodeDrain = (drain: DrainStrategy | null): string =>
+  drain === null
+    ? "null"
+    : `{${members({ Deadline: drain.Deadline, IgnoreSystemJobs: drain.IgnoreSystemJobs })}` +
+      `,"ForceDeadline":${encodeTime(drain.ForceDeadline)},"StartedAt":${encodeTime(drain.StartedAt)}}`;
+
+const encodeLastDrain = (drain: LastDrain | null): string =>
+  drain === null
+    ? "null"
+    : `{${members({ AccessorID: drain.AccessorID, Meta: drain.Meta, Status: drain.Status })}` +
+      `,"StartedAt":${encodeTime(drain.StartedAt)},"UpdatedAt":${encodeTime(drain.UpdatedAt)}}`;
 
 function encodeDrivers(drivers: Readonly<Record<string, DriverInfo>>): string {
   const entries = Object.entries(drivers).map(

@@ -12,7 +12,12 @@ export type EvaluationTrigger =
   | "deployment-watcher"
   | "max-plan-attempts"
   | "queued-allocs"
-  | "node-update";
+  | "node-update"
+  | "periodic-job"
+  | "node-drain"
+  | "preemption"
+  | "rolling-update"
+  | "job-scaling";
 
 export interface Evaluation {
   readonly ID: string;
@@ -32,6 +37,12 @@ export interface Evaluation {
   readonly PreviousEval: string;
   readonly BlockedEval: string;
   readonly FailedTGAllocs: Readonly<Record<string, AllocMetric>> | null;
+  /** Of a blocked one: which node classes it may be placed on, by their computed name. */
+  readonly ClassEligibility?: Readonly<Record<string, boolean>> | null;
+  /** Of a blocked one: constraints look at what differs within a class. */
+  readonly EscapedComputedClass?: boolean;
+  /** Of a blocked one: hosts know no quotas. */
+  readonly QuotaLimitReached?: string;
   readonly QueuedAllocations: Readonly<Record<string, number>> | null;
   readonly PlanAnnotations: unknown;
   readonly SnapshotIndex: number;

@@ -28,7 +28,7 @@ export class FieldReader {
   }
 
   at(name: string): string {
-    return `${this.path}.${name}`;
+    return this.path === "" ? name : `${this.path}.${name}`;
   }
 
   /** The member as it was given; undefined when it is absent or null. */

@@ -2,7 +2,7 @@ import { type AllocatedResources, type Allocation, isClientTerminal } from "./al
 import type { Node } from "./node.js";
 
 /** What of an allocation bears on whether others fit beside it. */
-export type Occupant = Pick<Allocation, "ID" | "PreviousAllocation" | "AllocatedResources" | "ClientStatus">;
+export type Occupant = Pick<Allocation, "ID" | "PreviousAllocation" | "PreemptedAllocations" | "AllocatedResources" | "ClientStatus">;
 
 /** What one allocation needs of the host. */
 export interface Cost {
@@ -78,10 +78,13 @@ export class Usage {
   #disk = 0;
 
   static of(occupants: Iterable<Occupant>): Usage {
-    const live = [...occupants].filter((a) => !isClientTerminal(a));
+    const all = [...occupants];
+    const byId = new Map(all.map((a) => [a.ID, a]));
+    const live = all.filter((a) => !isClientTerminal(a));
     const costs = new Map(live.map((a) => [a.ID, costOf(a.AllocatedResources)]));
     const usage = new Usage();
-    for (const a of live) usage.add(a.ID, costs.get(a.ID) ?? NOTHING, costs.get(a.PreviousAllocation));
+    const known = (id: string): Cost => costs.get(id) ?? NOTHING;
+    for (const a of live) usage.add(a.ID, known(a.ID), together(awaited(a, (id) => byId.get(id)).map((before) => known(before.ID))));
     return usage;
   }
 
@@ -98,6 +101,11 @@ export class Usage {
   /** What a live allocation needs; nothing for any other. */
   costOf(allocId: string): Cost | undefined {
     return this.#costs.get(allocId);
+  }
+
+  /** What several live allocations need together. */
+  costOfAll(allocIds: readonly string[]): Cost {
+    return together(allocIds.map((id) => this.#costs.get(id) ?? NOTHING));
   }
 
   /** Whose port it is. */
@@ -131,6 +139,42 @@ export class Usage {
     if (extra.disk > 0 && this.#disk + extra.disk > node.Resources.DiskMB - node.Reserved.DiskMB) return "disk";
     return null;
   }
+}
+
+/**
+ * The live allocations that one waits for: those whose place it takes, and where one of these has ended without ever having
+ * had its turn, those that it waited for in its stead.
+ */
+export function awaited<T extends Pick<Occupant, "PreviousAllocation" | "PreemptedAllocations" | "ClientStatus">>(
+  alloc: Pick<Occupant, "PreviousAllocation" | "PreemptedAllocations">,
+  find: (id: string) => T | undefined,
+): readonly T[] {
+  const found = new Set<T>();
+  const seen = new Set<string>();
+  const open = [alloc];
+  for (let next = open.pop(); next; next = open.pop()) {
+    for (const id of [next.PreviousAllocation, ...(next.PreemptedAllocations ?? [])]) {
+      const before = seen.has(id) ? undefined : find(id);
+      seen.add(id);
+      if (!before) continue;
+      if (isClientTerminal(before)) open.push(before);
+      else found.add(before);
+    }
+  }
+  return [...found];
+}
+
+function together(costs: readonly Cost[]): Cost {
+  const some = costs.filter((cost) => cost !== NOTHING);
+  if (some.length <= 1) return some[0] ?? NOTHING;
+  const sum = (of: (cost: Cost) => number): number => some.reduce((total, cost) => total + of(cost), 0);
+  return {
+    cpu: sum((cost) => cost.cpu),
+    memory: sum((cost) => cost.memory),
+    disk: sum((cost) => cost.disk),
+    cores: some.flatMap((cost) => cost.cores),
+    ports: some.flatMap((cost) => cost.ports),
+  };
 }
 
 const beyond = (cost: Cost, other: Cost): Cost =>

@@ -24,6 +24,7 @@ test.each<[string, Job, boolean]>([
   ["count", aJob({}, { Count: 9 }), true],
   ["update strategy", aJob({}, { Update: anUpdate({ MaxParallel: 5 }) }), true],
   ["reschedule policy", aJob({}, { ReschedulePolicy: aPolicy() }), true],
+  ["the group's services, which follow without a restart", aJob({}, { Services: [] }), true],
   ["priority", aJob({ Priority: 80 }), true],
   ["another group", aJob({ TaskGroups: [aGroup(), aGroup({ Name: "h" })] }), true],
   ["a task's environment", aJob({}, { Tasks: [aTask({ Env: { A: "1" } })] }), false],

@@ -1,8 +1,8 @@
-import type { Job } from "./job.js";
+import type { Job, TaskGroup } from "./job.js";
 import { sameJson } from "./same-json.js";
 
 /** What the host writes into a job: no part of what was asked for. */
-const WRITTEN_BY_HOST = [
+export const WRITTEN_BY_HOST = [
   "CreateIndex",
   "ModifyIndex",
   "JobModifyIndex",
@@ -36,6 +36,7 @@ const UNSEEN_OF_GROUP = [
   "Migrate",
   "ReschedulePolicy",
   "Scaling",
+  "Services",
   "Constraints",
   "Affinities",
   "Spreads",
@@ -43,6 +44,20 @@ const UNSEEN_OF_GROUP = [
   "StopAfterClientDisconnect",
   "MaxClientDisconnect",
   "PreventRescheduleOnLost",
+  "RestartPolicy",
+  "ShutdownDelay",
+  "Tasks",
+] as const;
+/** What a runner reads anew each time. */
+export const UNSEEN_OF_TASK = [
+  "Constraints",
+  "Affinities",
+  "ScalingPolicies",
+  "Services",
+  "RestartPolicy",
+  "KillTimeout",
+  "KillSignal",
+  "ShutdownDelay",
 ] as const;
 
 /** Whether both ask for the same, so that registering the second makes no new version. */
@@ -55,9 +70,12 @@ export function updatesInPlace(from: Job, to: Job, group: string): boolean {
     a !== undefined &&
     b !== undefined &&
     sameJson(without(from, UNSEEN_OF_JOB), without(to, UNSEEN_OF_JOB)) &&
-    sameJson(without(a, UNSEEN_OF_GROUP), without(b, UNSEEN_OF_GROUP))
+    sameJson(without(a, UNSEEN_OF_GROUP), without(b, UNSEEN_OF_GROUP)) &&
+    sameJson(seenOfTasks(a), seenOfTasks(b))
   );
 }
+
+const seenOfTasks = ({ Tasks }: TaskGroup): readonly object[] => Tasks.map((task) => without(task, UNSEEN_OF_TASK));
 
 const without = (value: object, members: readonly string[]): object =>
   Object.fromEntries(Object.entries(value).filter(([member]) => !members.includes(member)));

@@ -254,7 +254,8 @@ describe("the defaults of a job", () => {
 
   test("services and their checks", () => {
     const Services = [{ Provider: "nomad", PortLabel: "http", Checks: [{ Type: "tcp", Interval: 10 * SECOND, Timeout: 2 * SECOND }] }];
-    const [own] = task(ofTask({ Services }, {}, { Namespace: "prod" }))?.Services ?? [];
+    const Networks = [{ DynamicPorts: [{ Label: "http" }] }];
+    const [own] = task(ofTask({ Services }, { Networks }, { Namespace: "prod" }))?.Services ?? [];
     expect(own).toMatchObject({
       Name: "web-g-t",
       Namespace: "prod",
@@ -267,7 +268,7 @@ describe("the defaults of a job", () => {
     expect(own?.Checks).toMatchObject([
       { Name: 'service: "web-g-t" check', TaskName: "t", OnUpdate: "require_healthy", Method: "", Header: null },
     ]);
-    expect(group(ofGroup({ Services }))?.Services?.[0]).toMatchObject({ Name: "web-g", TaskName: "" });
+    expect(group(ofGroup({ Services, Networks }))?.Services?.[0]).toMatchObject({ Name: "web-g", TaskName: "" });
   });
 });
 
@@ -282,7 +283,7 @@ describe("the names of members", () => {
         {
           name: "g",
           count: 2,
-          spreads: [{}],
+          spreads: [{ attribute: "${node.datacenter}" }],
           tasks: [{ name: "t", driver: "raw_exec", killtimeout: SECOND, vault: { Role: "r" }, resources: { cpu: 7, iops: 3 } }],
         },
       ],
@@ -290,7 +291,11 @@ describe("the names of members", () => {
     const job = jobFromApi(lower);
     expect(job).toMatchObject({ ID: "web", Type: "batch", Constraints: [{ LTarget: "x" }], AllAtOnce: true });
     expect(job.TaskGroups).toMatchObject([
-      { Count: 2, Spreads: [{}], Tasks: [{ KillTimeout: SECOND, Vault: { Role: "r" }, Resources: { CPU: 7, IOPS: 3 } }] },
+      {
+        Count: 2,
+        Spreads: [{ Attribute: "${node.datacenter}" }],
+        Tasks: [{ KillTimeout: SECOND, Vault: { Role: "r" }, Resources: { CPU: 7, IOPS: 3 } }],
+      },
     ]);
     expect(Object.keys(job).filter((name) => name !== name.charAt(0).toUpperCase() + name.slice(1))).toEqual([]);
   });

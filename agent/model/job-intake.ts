@@ -1,7 +1,9 @@
+import { readAffinities, readConstraints, readScaling, readSpreads } from "./constraint-intake.js";
 import { FieldReader, noneTwice, readText } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
 import type { EphemeralDisk, Job, JobType, MigrateStrategy, ReschedulePolicy, Task, TaskGroup, UpdateStrategy } from "./job.js";
 import { readNetworks } from "./network-intake.js";
+import { readParameterized, readPeriodic } from "./parent-intake.js";
 import {
   defaultReschedulePolicy,
   defaultRestartPolicy,
@@ -11,9 +13,10 @@ import {
   readRestartPolicy,
   readUpdate,
 } from "./policy-intake.js";
-import { serviceReader } from "./service-intake.js";
+import { checkServices, serviceReader } from "./service-intake.js";
 import { readTask } from "./task-intake.js";
 import { SECOND } from "./units.js";
+import { checkMounts, readVolumes } from "./volume-intake.js";
 
 const types: readonly JobType[] = ["service", "batch", "system", "sysbatch"];
 const maxCount = 100_000;
@@ -28,9 +31,7 @@ const emptyJob = {
   Dispatched: false,
   Multiregion: null,
   NomadTokenID: "",
-  ParameterizedJob: null,
   Payload: null,
-  Periodic: null,
   Spreads: null,
   UI: null,
   VaultNamespace: "",
@@ -47,12 +48,11 @@ const emptyGroup = {
   Scaling: null,
   Spreads: null,
   StopAfterClientDisconnect: null,
-  Volumes: null,
 };
 
 const shapes = {
-  job: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Multiregion", "ParameterizedJob", "Periodic", "UI", "VersionTag"] },
-  group: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Consul", "Disconnect", "Scaling", "Volumes"] },
+  job: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Multiregion", "UI", "VersionTag"] },
+  group: { lists: ["Affinities", "Constraints", "Spreads"], objects: ["Consul", "Disconnect", "Scaling"] },
 };
 
 /** What the groups of a job have of it. */
@@ -100,8 +100,13 @@ export function jobFromApi(input: unknown, path = "Job"): Job {
     Datacenters: readDatacenters(from),
     NodePool: from.text("NodePool") || "default",
     Meta: from.texts("Meta"),
+    Constraints: readConstraints(from),
+    Affinities: readAffinities(from),
+    Spreads: readSpreads(from),
     TaskGroups,
     Update: jobUpdate(update, Type),
+    Periodic: readPeriodic(from, Type),
+    ParameterizedJob: readParameterized(from, Type),
     ParentID: from.text("ParentID"),
     // What follows is the registry's to say, whatever the caller wrote.
     Stop: false,
@@ -132,11 +137,21 @@ function readGroup(value: unknown, path: string, { namespace, id, type, ...jobs 
     throw new InvalidField(from.at("Tasks"), "only tasks with a Lifecycle", "at least one main task");
   const EphemeralDisk = readDisk(from.raw("EphemeralDisk") ?? {}, from.at("EphemeralDisk"));
   checkLogsFit(Tasks, EphemeralDisk, from);
+  const Networks = readNetworks(from);
+  const Volumes = readVolumes(from);
+  checkMounts(Tasks, Volumes, from.at("Tasks"));
+  const Services = from.list("Services", serviceReader({ ...owner, task: "" }));
+  checkAllServices(Services, Tasks, Networks, from);
   const isService = type === "service" || type === "system";
+  const Count = from.whole("Count", 1, { max: maxCount });
   return {
     ...from.passed(emptyGroup, knownOfGroup),
     Name,
-    Count: from.whole("Count", 1, { max: maxCount }),
+    Count,
+    Constraints: readConstraints(from),
+    Affinities: readAffinities(from),
+    Spreads: readSpreads(from),
+    Scaling: readScaling(from, Count),
     Tasks,
     Meta: from.texts("Meta"),
     RestartPolicy: restart,
@@ -145,13 +160,26 @@ function readGroup(value: unknown, path: string, { namespace, id, type, ...jobs 
       jobs.reschedule ??
       defaultReschedulePolicy(type),
     EphemeralDisk,
-    Networks: readNetworks(from),
-    Services: from.list("Services", serviceReader({ ...owner, task: "" })),
+    Networks,
+    Services,
+    Volumes,
     Update: isService ? readUpdate(from.raw("Update"), from.at("Update"), jobs.update) : null,
     Migrate: type === "service" ? readMigrate(from.raw("Migrate"), from.at("Migrate"), jobs.migrate) : null,
     ShutdownDelay: from.raw("ShutdownDelay") === undefined ? null : from.duration("ShutdownDelay", 0),
     MaxRunDuration: from.raw("MaxRunDuration") === undefined ? null : from.duration("MaxRunDuration", 0),
   };
+}
+
+function checkAllServices(
+  services: TaskGroup["Services"],
+  tasks: readonly Task[],
+  networks: TaskGroup["Networks"],
+  from: FieldReader,
+): void {
+  const names = tasks.map(({ Name }) => Name);
+  checkServices(services, from.at("Services"), [networks], names);
+  for (const [i, task] of tasks.entries())
+    checkServices(task.Services, `${from.at("Tasks")}[${i}].Services`, [networks, task.Resources.Networks], names);
 }
 
 /** The name is part of the allocation's, `job.group[0]`. */
@@ -231,6 +259,8 @@ const known = [
   "Meta",
   "TaskGroups",
   "Update",
+  "Periodic",
+  "ParameterizedJob",
   "Reschedule",
   "Migrate",
   "ParentID",
@@ -255,6 +285,7 @@ const knownOfGroup = [
   "EphemeralDisk",
   "Networks",
   "Services",
+  "Volumes",
   "Update",
   "Migrate",
   "ShutdownDelay",

@@ -175,11 +175,96 @@ describe("refusals name the field, what was given and what is accepted", () => {
     [port({ DynamicPorts: [{}] }), "Job.TaskGroups[0].Networks[0].DynamicPorts[0].Label: got nothing, want a string that is not empty"],
     [
       ofTask({ Services: [{ Checks: [{ Type: "ping" }] }] }),
-      'Job.TaskGroups[0].Tasks[0].Services[0].Checks[0].Type: got "ping", want one of http, tcp, grpc, script',
+      'Job.TaskGroups[0].Tasks[0].Services[0].Checks[0].Type: got "ping", want one of http, tcp, script',
     ],
     [
       ofTask({ Services: [{ Checks: [{ Interval: 1 }] }] }),
       "Job.TaskGroups[0].Tasks[0].Services[0].Checks[0].Interval: got 1, want a duration of 1000000000 ns or more",
+    ],
+    [ofGroup({}, { Periodic: { Spec: "* * * * *" } }), 'Job.Type: got "service", want batch or sysbatch for a job with Periodic'],
+    [ofGroup({}, { Type: "batch", Periodic: {} }), "Job.Periodic.Spec: got nothing, want a cron expression, here or in Specs"],
+    [
+      ofGroup({}, { Type: "batch", Periodic: { Spec: "* * * * *", Specs: ["* * * * *"] } }),
+      'Job.Periodic.Specs: got ["* * * * *"], want either Spec or Specs',
+    ],
+    [
+      ofGroup({}, { Type: "batch", Periodic: { Specs: ["* * * * *", "* * *"] } }),
+      'Job.Periodic.Specs[1]: got "* * *", want a cron expression: got 3 fields, want 5 to 7',
+    ],
+    [
+      ofGroup({}, { Type: "batch", Periodic: { Spec: "* * * * *", TimeZone: "Mars/Olympus" } }),
+      'Job.Periodic.TimeZone: got "Mars/Olympus", want the name of a time zone, such as Europe/Berlin: time zone "Mars/Olympus" is not known',
+    ],
+    [ofGroup({}, { Type: "batch", Periodic: { Spec: "* * * * *", SpecType: "at" } }), 'Job.Periodic.SpecType: got "at", want one of cron'],
+    [
+      ofGroup({}, { Type: "system", ParameterizedJob: {} }),
+      'Job.Type: got "system", want batch or sysbatch for a job with ParameterizedJob',
+    ],
+    [
+      ofGroup({}, { Type: "batch", ParameterizedJob: { Payload: "maybe" } }),
+      'Job.ParameterizedJob.Payload: got "maybe", want one of optional, required, forbidden',
+    ],
+    [
+      ofGroup({}, { Type: "batch", ParameterizedJob: { MetaRequired: ["a"], MetaOptional: ["b", "a"] } }),
+      'Job.ParameterizedJob.MetaOptional: got "a", want keys that are not in MetaRequired',
+    ],
+    ...["../x", "a/../b", "/", ".", "a/"].map((File): [Members, string] => [
+      ofTask({ DispatchPayload: { File } }),
+      `Job.TaskGroups[0].Tasks[0].DispatchPayload.File: got "${File}", want the path of a file below the task's local directory`,
+    ]),
+    [
+      ofGroup({ Volumes: { v: { Type: "csi", Source: "x" } } }),
+      'Job.TaskGroups[0].Volumes["v"].Type: got "csi", want host: this host has no CSI plugins',
+    ],
+    [ofGroup({ Volumes: { v: { Type: "host" } } }), 'Job.TaskGroups[0].Volumes["v"].Source: got nothing, want a string that is not empty'],
+    [
+      ofTask({ VolumeMounts: [{ Volume: "v", Destination: "/x" }] }),
+      'Job.TaskGroups[0].Tasks[0].VolumeMounts[0].Volume: got "v", want no mount: the group has no volumes',
+    ],
+    [
+      ofTask({ VolumeMounts: [{ Volume: "v", Destination: "a/../../b" }] }, { Volumes: { v: { Type: "host", Source: "x" } } }),
+      'Job.TaskGroups[0].Tasks[0].VolumeMounts[0].Destination: got "a/../../b", want a path without ..',
+    ],
+    [
+      ofTask({ Services: [{ Name: "a_b" }] }),
+      'Job.TaskGroups[0].Tasks[0].Services[0].Name: got "a_b", want at most 63 letters, digits and hyphens, with no hyphen at either end',
+    ],
+    [
+      ofGroup({ Services: [{ AddressMode: "driver" }] }),
+      'Job.TaskGroups[0].Services[0].AddressMode: got "driver", want one of auto, host, alloc: a group has no driver',
+    ],
+    [
+      ofTask({ Services: [{ Address: "10.0.0.1", AddressMode: "host" }] }),
+      'Job.TaskGroups[0].Tasks[0].Services[0].AddressMode: got "host", want auto: the service has an "Address" of its own',
+    ],
+    [
+      ofTask({ Services: [{ PortLabel: "htp" }] }),
+      'Job.TaskGroups[0].Tasks[0].Services[0].PortLabel: got "htp", want a port\'s number: there are no labels',
+    ],
+    [
+      ofTask({ Services: [{ PortLabel: "htp" }] }, { Networks: [{ DynamicPorts: [{ Label: "http" }] }] }),
+      'Job.TaskGroups[0].Tasks[0].Services[0].PortLabel: got "htp", want a port\'s number or its label: http',
+    ],
+    [ofGroup({ Services: [{ TaskName: "u" }] }), 'Job.TaskGroups[0].Services[0].TaskName: got "u", want a task of the group: t'],
+    [
+      ofTask({ Services: [{ Checks: [{ Type: "tcp" }] }] }),
+      "Job.TaskGroups[0].Tasks[0].Services[0].Checks[0].PortLabel: got nothing, want a port: neither the check nor its service has one",
+    ],
+    [
+      ofTask({ Services: [{ Checks: [{ Type: "script" }] }] }),
+      "Job.TaskGroups[0].Tasks[0].Services[0].Checks[0].Command: got nothing, want a string that is not empty",
+    ],
+    [
+      ofGroup({ Services: [{ Checks: [{ Type: "script", Command: "true" }] }] }),
+      "Job.TaskGroups[0].Services[0].Checks[0].TaskName: got nothing, want the task that the script runs in",
+    ],
+    [
+      ofTask({ Services: [{ PortLabel: "80", Checks: [{ Path: "/", Header: { X: ["a\r\nb"] } }] }] }),
+      'Job.TaskGroups[0].Tasks[0].Services[0].Checks[0].Header.X[0]: got "a\\r\\nb", want a text of one line',
+    ],
+    [
+      ofTask({ Services: [{ PortLabel: "80", Checks: [{ Path: "/", CheckRestart: { Limit: -1 } }] }] }),
+      "Job.TaskGroups[0].Tasks[0].Services[0].Checks[0].CheckRestart.Limit: got -1, want a whole number of 0 or more",
     ],
   ])("%j", (input, message) => expect(refusal(input)).toBe(message));
 

@@ -1,6 +1,7 @@
 import { type Allocation, isClientTerminal, isDesiredTerminal } from "./allocation.js";
 import type { Evaluation } from "./evaluation.js";
 import type { Job, JobStatus } from "./job.js";
+import { isParent } from "./parent-job.js";
 
 /**
  * Whether a job runs, waits for room or for a time, or is over. Source: Nomad's state store, getJobStatus.
@@ -12,7 +13,7 @@ export function jobStatus(
   allocs: readonly Pick<Allocation, "ClientStatus" | "DesiredStatus">[],
   evals: readonly Pick<Evaluation, "Status">[],
 ): JobStatus {
-  if (job.Type === "system" && !job.Stop) return "running";
+  if ((job.Type === "system" || isParent(job)) && !job.Stop) return "running";
   if (allocs.some((a) => !isClientTerminal(a) && !isDesiredTerminal(a))) return "running";
   return evals.some(isOpen) ? "pending" : "dead";
 }

@@ -21,7 +21,7 @@ const place = (
   }: { node?: Node; job?: Partial<Job>; used?: readonly Allocation[]; waitsFor?: string; from?: PlacementSources } = {},
 ) => {
   const whole = aJob(job, group);
-  return placeGroup(whole, aGroup(group), node, Usage.of(used), from, waitsFor);
+  return placeGroup(whole, aGroup(group), node, Usage.of(used), from, { waitsFor: [waitsFor] });
 };
 
 const resources = (change: Partial<Task["Resources"]>): Task["Resources"] => ({ ...aTask().Resources, ...change });

@@ -1,8 +1,11 @@
 import type { AllocatedPort, AllocatedResources, AllocatedTaskResources, AllocMetric } from "./allocation.js";
+import { type Peer, whyFiltered } from "./feasibility.js";
 import { type Cost, costOf, type Usage } from "./fit.js";
 import type { Job, NetworkResource, TaskGroup } from "./job.js";
 import type { Node } from "./node.js";
 import { grantNetwork, type PortSpace, PortsExhausted } from "./ports.js";
+import { scoreNode } from "./score.js";
+import { missingVolume } from "./volumes.js";
 
 /** What a placement takes from outside, so that it stays a function of its arguments. */
 export interface PlacementSources {
@@ -16,12 +19,24 @@ export interface PlacementSources {
 
 export type PlacementResult =
   | { readonly fits: true; readonly resources: AllocatedResources; readonly cost: Cost; readonly metrics: AllocMetric }
-  | { readonly fits: false; readonly metrics: AllocMetric };
+  | { readonly fits: false; readonly why: Rejection; readonly metrics: AllocMetric };
+
+/** Not a node for the job at all, not one for the group, or one without room. */
+export type Rejection = "elsewhere" | "filtered" | "exhausted";
+
+/** What else bears on a placement. */
+export interface PlacementContext {
+  /** Allocations that the new one replaces and waits for: what they hold is free for it. */
+  readonly waitsFor?: readonly string[];
+  /** Other allocations of the job that are wanted on the node. */
+  readonly peers?: readonly Peer[];
+  /** The one that it replaces has failed. */
+  readonly isRetry?: boolean;
+}
 
 /**
  * Finds room for one allocation of a group on this node.
  *
- * @param waitsFor the id of the allocation that the new one replaces and waits for: what that one holds is free for it.
  * @returns the resources that it gets, or metrics that say what did not fit. Source: reference behaviour, the placement Metrics.
  */
 export function placeGroup(
@@ -30,35 +45,42 @@ export function placeGroup(
   node: Node,
   usage: Usage,
   sources: PlacementSources,
-  waitsFor = "",
+  { waitsFor = [], peers = [], isRetry = false }: PlacementContext = {},
 ): PlacementResult {
   const began = sources.elapsedNs();
-  const reject = (part: Partial<AllocMetric>): PlacementResult => ({
+  const reject = (why: Rejection, part: Partial<AllocMetric>): PlacementResult => ({
     fits: false,
+    why,
     metrics: { ...emptyMetric(node), ...part, AllocationTime: Math.max(1, sources.elapsedNs() - began) },
   });
   if (!inPool(job.NodePool, node.NodePool))
-    return reject({ NodesInPool: 0, NodesAvailable: {}, NodePool: job.NodePool, NodesEvaluated: 0 });
-  if (!job.Datacenters.some((pattern) => globMatches(pattern, node.Datacenter))) return reject({ NodesAvailable: {}, NodesEvaluated: 0 });
+    return reject("elsewhere", { NodesInPool: 0, NodesAvailable: {}, NodePool: job.NodePool, NodesEvaluated: 0 });
+  if (!job.Datacenters.some((pattern) => globMatches(pattern, node.Datacenter)))
+    return reject("elsewhere", { NodesAvailable: {}, NodesEvaluated: 0 });
   if (node.Status !== "ready" || node.SchedulingEligibility !== "eligible") {
-    return reject({ NodesAvailable: { [node.Datacenter]: 0 }, NodesEvaluated: 0 });
+    return reject("elsewhere", { NodesAvailable: { [node.Datacenter]: 0 }, NodesEvaluated: 0 });
   }
-  if (!group.Tasks.every((task) => node.Drivers[task.Driver]?.Healthy)) {
-    return reject({ NodesFiltered: 1, ConstraintFiltered: { "missing drivers": 1 }, ...perClass(node, "ClassFiltered") });
+  const filtered = whyFiltered(job, group, node, peers);
+  if (filtered !== null) {
+    return reject("filtered", { NodesFiltered: 1, ConstraintFiltered: { [filtered]: 1 }, ...perClass(node, "ClassFiltered") });
   }
+
+  const volume = missingVolume(group, node);
+  if (volume) return reject("filtered", { NodesFiltered: 1, ConstraintFiltered: { [volume]: 1 }, ...perClass(node, "ClassFiltered") });
 
   const exhausted = (dimension: string): PlacementResult =>
-    reject({ NodesExhausted: 1, DimensionExhausted: { [dimension]: 1 }, ...perClass(node, "ClassExhausted") });
-  const resources = allocateResources(group, node, usage, sources, waitsFor);
+    reject("exhausted", { NodesExhausted: 1, DimensionExhausted: { [dimension]: 1 }, ...perClass(node, "ClassExhausted") });
+  const freed = usage.costOfAll(waitsFor);
+  const resources = allocateResources(group, node, usage, sources, freed);
   if (typeof resources === "string") return exhausted(resources);
   const cost = costOf(resources);
-  const dimension = usage.exhausted(node, cost, usage.costOf(waitsFor));
+  const dimension = usage.exhausted(node, cost, freed);
   if (dimension) return exhausted(dimension);
 
-  const score = binpackScore(node, usage.cpu + cost.cpu, usage.memory + cost.memory);
+  const score = scoreNode(job, group, node, { cpu: usage.cpu + cost.cpu, memory: usage.memory + cost.memory, peers, isRetry });
   const metrics: AllocMetric = {
     ...emptyMetric(node),
-    ScoreMetaData: [{ NodeID: node.ID, NormScore: score, Scores: { binpack: score } }],
+    ScoreMetaData: [{ NodeID: node.ID, ...score }],
     AllocationTime: Math.max(1, sources.elapsedNs() - began),
   };
   return { fits: true, resources, cost, metrics };
@@ -70,10 +92,11 @@ function allocateResources(
   node: Node,
   usage: Usage,
   sources: PlacementSources,
-  waitsFor: string,
+  freed: Cost,
 ): AllocatedResources | string {
   const given = new Set<number>();
-  const inherited = new Set(usage.costOf(waitsFor)?.ports);
+  const inherited = new Set(freed.ports);
+  const freedCores = new Set(freed.cores);
   const space: PortSpace = {
     ip: node.NetworkIP,
     device: node.NetworkDevice,
@@ -96,7 +119,7 @@ function allocateResources(
     const cores = new Set<number>();
     const tasks: [string, AllocatedTaskResources][] = [];
     for (const task of group.Tasks) {
-      const reserved = pickCores(task.Resources.Cores, node, (core) => usage.hasCore(core) || cores.has(core));
+      const reserved = pickCores(task.Resources.Cores, node, (core) => (usage.hasCore(core) && !freedCores.has(core)) || cores.has(core));
       if (!reserved) return "cores";
       for (const core of reserved) cores.add(core);
       const own: AllocatedTaskResources = {
@@ -160,14 +183,4 @@ const inPool = (wanted: string, own: string): boolean => wanted === own || wante
 export function globMatches(pattern: string, text: string): boolean {
   const escaped = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
   return new RegExp(`^${escaped.join(".*")}$`).test(text);
-}
-
-/** 0 for an empty node, 1 for a full one. Source: Nomad's ScoreFitBinPack, normalised. */
-function binpackScore(node: Node, cpu: number, memory: number): number {
-  const free = (used: number, total: number, reserved: number): number => 1 - used / Math.max(1, total - reserved);
-  const score =
-    20 -
-    10 ** free(cpu, node.Resources.CpuShares, node.Reserved.CpuShares) -
-    10 ** free(memory, node.Resources.MemoryMB, node.Reserved.MemoryMB);
-  return Math.min(1, Math.max(0, score / 18));
 }

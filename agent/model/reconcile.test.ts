@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { aGroup, aJob, anAlloc, anUpdate, aPolicy, aTask, NO_RESCHEDULE } from "../jobs/testing/fixtures.js";
 import type { Allocation, ClientStatus, DesiredStatus, DesiredTransition } from "./allocation.js";
+import type { Decision } from "./decision.js";
 import type { Job } from "./job.js";
 import { allocName, lowestFree, nameIndex } from "./names.js";
-import { type Decision, reconcile } from "./reconcile.js";
+import { reconcile } from "./reconcile.js";
 
 const NOW = 1_795_447_331_000_000_000n;
 

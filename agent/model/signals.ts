@@ -48,3 +48,24 @@ export function parseSignal(given: unknown): SignalName | undefined {
   const name = upper.startsWith("SIG") ? upper : `SIG${upper}`;
   return Object.hasOwn(signalNumbers, name) ? (name as SignalName) : undefined;
 }
+
+/** How Go describes signals, for events. */
+const descriptions: Readonly<Partial<Record<SignalName, string>>> = {
+  SIGHUP: "hangup",
+  SIGINT: "interrupt",
+  SIGQUIT: "quit",
+  SIGILL: "illegal instruction",
+  SIGTRAP: "trace/breakpoint trap",
+  SIGABRT: "aborted",
+  SIGBUS: "bus error",
+  SIGFPE: "floating point exception",
+  SIGKILL: "killed",
+  SIGUSR1: "user defined signal 1",
+  SIGSEGV: "segmentation fault",
+  SIGUSR2: "user defined signal 2",
+  SIGPIPE: "broken pipe",
+  SIGALRM: "alarm clock",
+  SIGTERM: "terminated",
+};
+
+export const describeSignal = (name: SignalName): string => descriptions[name] ?? `signal ${signalNumbers[name]}`;

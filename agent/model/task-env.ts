@@ -1,15 +1,18 @@
-import type { Allocation } from "./allocation.js";
+import type { AllocatedPort, Allocation, AllocNetworkStatus } from "./allocation.js";
 import { interpolateText, nodeLookup, taskLookup } from "./interpolate.js";
 import type { Task, TaskGroup } from "./job.js";
 import { nameIndex } from "./names.js";
 import type { Node } from "./node.js";
+import { dispatchedWith } from "./parent-job.js";
+import { noResources } from "./resources.js";
 
 export type Env = Record<string, string>;
 
 export interface TaskEnvInput {
-  readonly alloc: Pick<Allocation, "ID" | "Name" | "Namespace" | "Job" | "TaskGroup" | "AllocatedResources">;
+  readonly alloc: Pick<Allocation, "ID" | "Name" | "Namespace" | "Job" | "TaskGroup" | "AllocatedResources"> &
+    Partial<Pick<Allocation, "NetworkStatus">>;
   readonly group: TaskGroup;
-  readonly task: Task;
+  readonly task: Pick<Task, "Name" | "Env" | "Meta" | "Resources">;
   readonly node: Node;
   /** The directories as the task sees them. */
   readonly paths: { readonly alloc: string; readonly local: string; readonly secrets: string };
@@ -34,6 +37,16 @@ export function taskEnv(input: TaskEnvInput): Env {
   for (const [name, value] of Object.entries(task.Env ?? {})) env[name] = interpolateText(value, lookup);
   return Object.fromEntries(Object.entries(env).map(([name, value]) => [cleanName(name), value]));
 }
+
+/** What all tasks of an allocation have of it, and nothing that belongs to one: for the group's own services. */
+export function allocEnv(input: Omit<TaskEnvInput, "task" | "paths">): Env {
+  const task = { Name: "", Env: null, Meta: null, Resources: noResources };
+  const env = taskEnv({ ...input, task, paths: { alloc: "", local: "", secrets: "" } });
+  for (const name of ownNames) delete env[name];
+  return env;
+}
+
+const ownNames = ["NOMAD_TASK_NAME", "NOMAD_ALLOC_DIR", "NOMAD_TASK_DIR", "NOMAD_SECRETS_DIR", "NOMAD_CPU_CORES"];
 
 const regionOf = ({ alloc }: TaskEnvInput): string => alloc.Job.Region || defaultRegion;
 
@@ -89,6 +102,8 @@ function portVariables({ alloc, task }: TaskEnvInput): Env {
   const { Shared, Tasks } = alloc.AllocatedResources;
   const env: Env = {};
   for (const port of Shared.Ports ?? []) addPort(env, port.Label, port.HostIP, port.Value, port.To);
+  const { NetworkStatus } = alloc;
+  if (NetworkStatus) for (const port of Shared.Ports ?? []) addInside(env, port, NetworkStatus);
   // Networks of single tasks are an older form; other tasks' ports carry their task's name.
   for (const [name, { Networks }] of Object.entries(Tasks)) {
     for (const network of Networks ?? []) {
@@ -115,6 +130,13 @@ function addPort(env: Env, label: string, ip: string, value: number, to: number 
   });
 }
 
+/** Of a network of the group's own. */
+function addInside(env: Env, { Label, Value, To }: AllocatedPort, { Address, InterfaceName }: AllocNetworkStatus): void {
+  env[`NOMAD_ALLOC_IP_${Label}`] = Address;
+  env[`NOMAD_ALLOC_INTERFACE_${Label}`] = InterfaceName;
+  env[`NOMAD_ALLOC_ADDR_${Label}`] = hostPort(Address, To > 0 ? To : Value);
+}
+
 function addForeignPort(env: Env, suffix: string, ip: string, value: number): void {
   env[`NOMAD_IP_${suffix}`] = ip;
   env[`NOMAD_PORT_${suffix}`] = String(value);
@@ -128,7 +150,9 @@ function metaVariables(input: TaskEnvInput): Env {
   const { alloc, group, task, node } = input;
   const lookup = nodeLookup(node, regionOf(input));
   const env: Env = {};
-  for (const [key, value] of Object.entries({ ...alloc.Job.Meta, ...group.Meta, ...task.Meta })) {
+  // Optional meta that a dispatch did not give is there, and empty.
+  const optional = Object.fromEntries((dispatchedWith(alloc.Job)?.MetaOptional ?? []).map((key) => [key, ""]));
+  for (const [key, value] of Object.entries({ ...optional, ...alloc.Job.Meta, ...group.Meta, ...task.Meta })) {
     const text = interpolateText(value, lookup);
     env[`NOMAD_META_${key.toUpperCase()}`] = text;
     env[`NOMAD_META_${key}`] = text;

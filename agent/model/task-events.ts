@@ -150,8 +150,42 @@ export function hookFailed(at: UnixNano, hook: string, error: string): TaskEvent
   return event(at, "Task hook failed", message, { message }, { Message: message });
 }
 
+/** How many names of what a template waits for are told. */
+const maxMissing = 3;
+
+/** What the templates of a task wait for. */
+export function templateMissing(at: UnixNano, names: readonly string[]): TaskEvent {
+  const sorted = [...names].sort();
+  const more = sorted.length > maxMissing ? [`and ${sorted.length - maxMissing} more`] : [];
+  return event(at, "Template", `Missing: ${[...sorted.slice(0, maxMissing), ...more].join(", ")}`);
+}
+
+export const templateRestart = (at: UnixNano): TaskEvent =>
+  event(at, "Restart Signaled", "Template with change_mode restart re-rendered", { restart_reason: "" });
+
+/** @param signal as the host's C library describes it. */
+export const templateSignal = (at: UnixNano, signal: string): TaskEvent =>
+  event(at, "Signaling", "Template re-rendered", { task_signal: signal }, { TaskSignal: signal });
+
+/** A template fails its task. */
+export const templateFailed = (at: UnixNano, message: string): TaskEvent =>
+  event(at, "Killing", message, { fails_task: "true" }, { FailsTask: true });
+
 export const hookMessage = (at: UnixNano, message: string): TaskEvent =>
   event(at, "Task hook message", message, { message }, { Message: message });
 
 export const allocUnhealthy = (at: UnixNano, message: string): TaskEvent =>
   event(at, "Alloc Unhealthy", message, { message }, { Message: message });
+
+/**
+ * The allocation's directory has outgrown its disk, which is told and not enforced.
+ *
+ * @param limit bytes.
+ * @param used bytes.
+ */
+export function diskExceeded(at: UnixNano, limit: number, used: number): TaskEvent {
+  const message = `Disk usage of ${toMiB(used)} MiB exceeds the ephemeral disk of ${toMiB(limit)} MiB`;
+  return event(at, "Disk Resources Exceeded", message, { message, disk_limit: String(limit) }, { Message: message, DiskLimit: limit });
+}
+
+const toMiB = (bytes: number): number => Math.ceil(bytes / (1024 * 1024));

@@ -1,12 +1,17 @@
+import { readArtifact } from "./artifact-intake.js";
+import { readAffinities, readConstraints } from "./constraint-intake.js";
 import { FieldReader } from "./field-reader.js";
 import { InvalidField } from "./invalid-field.js";
 import type { LogConfig, Resources, RestartPolicy, Task, TaskLifecycle } from "./job.js";
 import { readNetworks } from "./network-intake.js";
+import { readDispatchPayload } from "./parent-intake.js";
 import { readRestartPolicy } from "./policy-intake.js";
 import { noResources } from "./resources.js";
 import { type ServiceOwner, serviceReader } from "./service-intake.js";
 import { parseSignal } from "./signals.js";
+import { readTemplate } from "./template-intake.js";
 import { SECOND } from "./units.js";
+import { readVolumeMounts } from "./volume-intake.js";
 
 const maxNameBytes = 128;
 
@@ -14,19 +19,15 @@ const maxNameBytes = 128;
 const empty = {
   Actions: null,
   Affinities: null,
-  Artifacts: null,
   CSIPluginConfig: null,
   Constraints: null,
   Consul: null,
-  DispatchPayload: null,
   Identities: null,
   Kind: "",
   ScalingPolicies: null,
   Schedule: null,
   Secrets: null,
-  Templates: null,
   Vault: null,
-  VolumeMounts: null,
 };
 
 const emptyIdentity = {
@@ -43,8 +44,8 @@ const emptyIdentity = {
 };
 
 const shapes = {
-  lists: ["Actions", "Affinities", "Artifacts", "Constraints", "Identities", "ScalingPolicies", "Secrets", "Templates", "VolumeMounts"],
-  objects: ["CSIPluginConfig", "Consul", "DispatchPayload", "Schedule", "Vault"],
+  lists: ["Actions", "Affinities", "Constraints", "Identities", "ScalingPolicies", "Secrets"],
+  objects: ["CSIPluginConfig", "Consul", "Schedule", "Vault"],
 };
 
 /** What a task has of its group. */
@@ -65,15 +66,21 @@ export function readTask(value: unknown, path: string, { restart, ...group }: Ta
     Identity: new FieldReader(from.raw("Identity") ?? {}, from.at("Identity")).passed(emptyIdentity, []),
     Env: from.texts("Env"),
     Meta: from.texts("Meta"),
+    Constraints: readConstraints(from),
+    Affinities: readAffinities(from),
     Services: from.list("Services", serviceReader({ ...group, task: Name })),
+    VolumeMounts: readVolumeMounts(from),
     Resources: readResources(from.raw("Resources") ?? {}, from.at("Resources")),
     RestartPolicy: from.object("RestartPolicy", (policy, at) => readRestartPolicy(policy, at, restart)) ?? restart,
     LogConfig: readLogConfig(from.raw("LogConfig") ?? {}, from.at("LogConfig")),
     Lifecycle: from.object("Lifecycle", readLifecycle),
     Leader: from.flag("Leader"),
+    DispatchPayload: from.object("DispatchPayload", readDispatchPayload),
     KillTimeout: from.duration("KillTimeout", 5 * SECOND),
     KillSignal: readSignal(from),
     ShutdownDelay: from.duration("ShutdownDelay", 0),
+    Artifacts: from.list("Artifacts", readArtifact),
+    Templates: from.list("Templates", readTemplate),
   };
 }
 
@@ -148,12 +155,16 @@ const known = [
   "Env",
   "Meta",
   "Services",
+  "VolumeMounts",
   "Resources",
   "RestartPolicy",
   "LogConfig",
   "Lifecycle",
   "Leader",
+  "DispatchPayload",
   "KillTimeout",
   "KillSignal",
   "ShutdownDelay",
+  "Artifacts",
+  "Templates",
 ];

@@ -1,7 +1,7 @@
 import os from "node:os";
 import type { Driver } from "../../drivers/driver.js";
 import type { Clock } from "../clock.js";
-import type { DriverInfo, Node, NodeCapacity } from "../model/node.js";
+import type { DriverInfo, HostVolume, Node, NodeCapacity } from "../model/node.js";
 import { addressOf, cgroupsVersion, cpuFacts, diskFacts, type HostPaths, osFacts, toMiB } from "./host-facts.js";
 import { loadNodeId } from "./node-id.js";
 
@@ -29,6 +29,7 @@ export interface NodeOptions {
   readonly minDynamicPort?: number;
   readonly maxDynamicPort?: number;
   readonly cgroupParent?: string;
+  readonly hostVolumes?: Readonly<Record<string, HostVolume>>;
   readonly paths?: HostPaths;
 }
 
@@ -73,6 +74,7 @@ export async function fingerprintNode(options: NodeOptions, drivers: ReadonlyMap
     "cpu.usablecompute": String(resources.CpuShares - reserved.CpuShares),
     "memory.totalbytes": String(os.totalmem()),
     "nomad.version": COMPATIBLE_VERSION,
+    "nomad.service_discovery": "true",
     "unique.advertise.address": options.httpAddr,
     "unique.hostname": os.hostname(),
     "unique.network.ip-address": network.ip,
@@ -90,6 +92,7 @@ export async function fingerprintNode(options: NodeOptions, drivers: ReadonlyMap
     HTTPAddr: options.httpAddr,
     Attributes: Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== "")),
     Meta: options.meta ?? {},
+    HostVolumes: options.hostVolumes ?? {},
     Drivers: driverInfos,
     Resources: resources,
     Reserved: reserved,
@@ -99,6 +102,8 @@ export async function fingerprintNode(options: NodeOptions, drivers: ReadonlyMap
     MaxDynamicPort: options.maxDynamicPort ?? 32_000,
     Status: "ready",
     SchedulingEligibility: "eligible",
+    DrainStrategy: null,
+    LastDrain: null,
     CgroupParent: options.cgroupParent ?? "allocd.slice",
     StatusUpdatedAt: options.clock.now(),
     CreateIndex: 0,

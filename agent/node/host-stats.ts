@@ -103,7 +103,7 @@ function cpuUse(core: number, before: os.CpuInfo, now: os.CpuInfo): CpuUse {
   };
 }
 
-async function diskStats(dir: string): Promise<DiskStats> {
+export async function diskStats(dir: string): Promise<DiskStats> {
   const { bsize, blocks, bavail, bfree, files, ffree } = await statfs(dir);
   const Used = (blocks - bfree) * bsize;
   return {

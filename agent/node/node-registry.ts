@@ -35,7 +35,8 @@ export class NodeRegistry {
   /** @param httpAddr `host:port` of the API. */
   async start(httpAddr: string): Promise<void> {
     const { options, clock, drivers, log } = this.#deps;
-    await this.#put(await fingerprintNode({ ...options, clock, httpAddr }, drivers));
+    const found = await fingerprintNode({ ...options, clock, httpAddr }, drivers);
+    await this.#put({ ...found, ...saidByOperators(this.#deps.store.node(), found.ID) });
     void this.#keepFresh().catch((error: unknown) => log.error({ err: error }, "the node is not looked at any more"));
   }
 
@@ -48,13 +49,34 @@ export class NodeRegistry {
     for (;;) {
       await clock.sleep(refreshMs, this.#ended.signal);
       if (this.#ended.signal.aborted) return;
-      const fresh = await refreshDrivers(this.node, drivers);
-      if (fresh !== this.#node) await this.#put(fresh);
+      const before = this.node;
+      const fresh = await refreshDrivers(before, drivers);
+      // An operator may have had their say meanwhile.
+      if (fresh !== before) await this.#put({ ...this.node, Drivers: fresh.Drivers, Attributes: fresh.Attributes });
     }
   }
 
-  async #put(node: Node): Promise<void> {
-    this.#node = node;
-    await this.#deps.store.commit([{ kind: "node", node }]);
+  /**
+   * Takes over what an operator says of the node.
+   *
+   * @returns the index of the change.
+   */
+  async change(part: Partial<OperatorsPart>): Promise<number> {
+    return this.#put({ ...this.node, ...part });
   }
+
+  async #put(node: Node): Promise<number> {
+    this.#node = node;
+    return this.#deps.store.commit([{ kind: "node", node }]);
+  }
+}
+
+/** What no look at the host can find out. */
+export type OperatorsPart = Pick<Node, "SchedulingEligibility" | "DrainStrategy" | "LastDrain">;
+
+/** It outlives the agent. */
+function saidByOperators(known: Node | undefined, id: string): Partial<OperatorsPart> {
+  if (known?.ID !== id) return {};
+  const { SchedulingEligibility, DrainStrategy, LastDrain } = known;
+  return { SchedulingEligibility, DrainStrategy, LastDrain };
 }

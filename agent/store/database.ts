@@ -157,10 +157,11 @@ function continueAfterRestore(db: Database.Database, highWater: number): boolean
   if (highWater <= index) return false;
   const next = highWater + RESTORE_GAP;
   const run = db.transaction(() => {
-    for (const table of ["allocs", "jobs", "evals", "deployments", "nodes", "acl"]) putMeta(db, `index:${table}`, next);
+    for (const table of ["allocs", "jobs", "evals", "deployments", "nodes", "namespaces", "services", "vars", "acl"])
+      putMeta(db, `index:${table}`, next);
     putMeta(db, "index", next);
     db.prepare("UPDATE alloc_status SET modify_index = ?").run(next);
-    for (const table of ["job_versions", "evals", "deployments", "node"]) {
+    for (const table of ["job_versions", "evals", "deployments", "node", "namespaces", "services", "variables"]) {
       db.prepare(`UPDATE ${table} SET body = json_set(body, '$.ModifyIndex', CAST(? AS INTEGER))`).run(next);
     }
   });

@@ -3,14 +3,18 @@ import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
 import { parseJson } from "../model/json.js";
+import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
 import type { TaskState } from "../model/task-state.js";
+import type { SealedVariable } from "../model/variable.js";
 import { decodeAclRow } from "./acl-table.js";
 import { jobKey } from "./effect.js";
 import { eventOf } from "./event-body.js";
 import type { JobCopies } from "./job-copies.js";
 import { byCreation } from "./ordered-map.js";
-import type { EvalRow, EventRow, StateRows, TaskStateRow } from "./protocol.js";
+import type { EvalRow, EventRow, StateRows, TaskStateRow, VariableRow } from "./protocol.js";
+import { decodeScalingEvents, decodeSchedulerConfig } from "./scheduling-rows.js";
 import type { HistoryRow, StoredHandle, TableName } from "./state-store.js";
 import { FIRST_INDEX, type TablesSnapshot } from "./tables.js";
 
@@ -28,6 +32,9 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
       deployments: indexOf("deployments"),
       nodes: indexOf("nodes"),
       acl: indexOf("acl"),
+      namespaces: indexOf("namespaces"),
+      services: indexOf("services"),
+      vars: indexOf("vars"),
     },
     allocs: decodeAllocs(rows, jobCopies).sort(byCreation),
     jobVersions,
@@ -36,6 +43,12 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
     deployments: rows.deployments.map(decodeDeployment).sort(byCreation),
     node: rows.node === undefined ? undefined : decodeNode(rows.node),
     acl: rows.acl.map(decodeAclRow),
+    namespaces: decodeNamespaces(rows.namespaces),
+    launches: new Map(rows.launches.map(({ namespace, id, launch }) => [jobKey(namespace, id), Number(launch)])),
+    scalingEvents: decodeScalingEvents(rows.scalingEvents),
+    schedulerConfig: rows.schedulerConfig === undefined ? undefined : decodeSchedulerConfig(rows.schedulerConfig),
+    services: rows.services.map((body) => parseJson(body) as ServiceRegistration).sort(byCreation),
+    variables: rows.variables.map(decodeVariable),
     tombstones: rows.tombstones,
     handles: grouped(
       rows.taskHandles,
@@ -143,10 +156,33 @@ function decodeDeployment(body: string): Deployment {
   };
 }
 
+/** The default one is on disk only when somebody has changed it. */
+function decodeNamespaces(bodies: readonly string[]): readonly Namespace[] {
+  const stored = bodies.map((body) => parseJson(body) as Namespace);
+  return stored.some(({ Name }) => Name === defaultNamespace.Name) ? stored : [defaultNamespace, ...stored];
+}
+const decodeVariable = ({ create_time, modify_time, body }: VariableRow): SealedVariable => ({
+  ...(parseJson(body) as Omit<SealedVariable, "CreateTime" | "ModifyTime">),
+  CreateTime: create_time,
+  ModifyTime: modify_time,
+});
+
 function decodeNode(body: string): Node {
   const node = parseJson(body) as Node;
   const drivers = Object.entries(node.Drivers).map(([name, driver]) => [name, { ...driver, UpdateTime: time(driver.UpdateTime) }] as const);
-  return { ...node, Drivers: Object.fromEntries(drivers), StatusUpdatedAt: time(node.StatusUpdatedAt) };
+  // What an earlier allocd has written says nothing of drains.
+  const { DrainStrategy = null, LastDrain = null } = node as Partial<Node>;
+  return {
+    ...node,
+    Drivers: Object.fromEntries(drivers),
+    StatusUpdatedAt: time(node.StatusUpdatedAt),
+    DrainStrategy: DrainStrategy && {
+      ...DrainStrategy,
+      ForceDeadline: timeOrNull(DrainStrategy.ForceDeadline),
+      StartedAt: time(DrainStrategy.StartedAt),
+    },
+    LastDrain: LastDrain && { ...LastDrain, StartedAt: time(LastDrain.StartedAt), UpdatedAt: time(LastDrain.UpdatedAt) },
+  };
 }
 
 /** Rows as maps within a map, in the order of the rows. */

@@ -2,7 +2,13 @@ import type { Allocation } from "../model/allocation.js";
 import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
+import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ScalingEvents } from "../model/scaling.js";
+import type { SchedulerConfig } from "../model/scheduler-config.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
+import type { SealedVariable } from "../model/variable.js";
+import { variableKey } from "../model/variable.js";
 import type { AclChange } from "./acl-table.js";
 import type { NewTaskEvent, StoredHandle, TableName } from "./state-store.js";
 
@@ -24,12 +30,22 @@ export type Effect =
       readonly dropped: readonly number[];
     }
   | { readonly kind: "job-delete"; readonly namespace: string; readonly id: string }
+  | { readonly kind: "job-version"; readonly job: Job; readonly isCurrent: boolean; readonly versions: readonly Job[] }
+  | { readonly kind: "periodic-launch"; readonly namespace: string; readonly id: string; readonly launch: number }
+  | { readonly kind: "namespace"; readonly namespace: Namespace }
+  | { readonly kind: "namespace-delete"; readonly name: string }
   | { readonly kind: "eval"; readonly eval: Evaluation }
   | { readonly kind: "eval-delete"; readonly id: string }
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
   | { readonly kind: "acl"; readonly change: AclChange }
+  | { readonly kind: "scaling-events"; readonly namespace: string; readonly id: string; readonly events: ScalingEvents }
+  | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }
+  | { readonly kind: "service"; readonly service: ServiceRegistration }
+  | { readonly kind: "service-delete"; readonly id: string }
+  | { readonly kind: "variable"; readonly variable: SealedVariable }
+  | { readonly kind: "variable-delete"; readonly namespace: string; readonly path: string }
   | { readonly kind: "task-handle"; readonly allocId: string; readonly task: string; readonly handle: StoredHandle | null };
 
 export interface AllocEffect {
@@ -54,7 +70,12 @@ export function tableOf(effect: Effect): TableName | undefined {
       return "allocs";
     case "job":
     case "job-delete":
+    case "job-version":
+    case "scaling-events":
       return "jobs";
+    case "namespace":
+    case "namespace-delete":
+      return "namespaces";
     case "eval":
     case "eval-delete":
       return "evals";
@@ -65,6 +86,12 @@ export function tableOf(effect: Effect): TableName | undefined {
       return "nodes";
     case "acl":
       return "acl";
+    case "service":
+    case "service-delete":
+      return "services";
+    case "variable":
+    case "variable-delete":
+      return "vars";
     default:
       return undefined;
   }
@@ -76,7 +103,12 @@ export function watchKeyOf(effect: Effect): string | undefined {
     case "alloc":
     case "alloc-delete":
       return `alloc:${effect.alloc.ID}`;
+    case "namespace":
+      return `namespace:${effect.namespace.Name}`;
+    case "namespace-delete":
+      return `namespace:${effect.name}`;
     case "job":
+    case "job-version":
       return `job:${jobKey(effect.job.Namespace, effect.job.ID)}`;
     case "job-delete":
       return `job:${jobKey(effect.namespace, effect.id)}`;
@@ -88,6 +120,10 @@ export function watchKeyOf(effect: Effect): string | undefined {
       return `deployment:${effect.deployment.ID}`;
     case "deployment-delete":
       return `deployment:${effect.id}`;
+    case "variable":
+      return `var:${variableKey(effect.variable.Namespace, effect.variable.Path)}`;
+    case "variable-delete":
+      return `var:${variableKey(effect.namespace, effect.path)}`;
     default:
       return undefined;
   }

@@ -69,6 +69,18 @@ class BatchEncoder {
       case "job-delete":
         this.#add("dropJob", effect.namespace, effect.id);
         return;
+      case "job-version":
+        this.#add("putJobVersion", effect.job.Namespace, effect.job.ID, effect.job.Version, encodeJson(effect.job));
+        return;
+      case "periodic-launch":
+        this.#add("putPeriodicLaunch", effect.namespace, effect.id, effect.launch);
+        return;
+      case "namespace":
+        this.#add("putNamespace", effect.namespace.Name, encodeJson(effect.namespace));
+        return;
+      case "namespace-delete":
+        this.#add("dropNamespace", effect.name);
+        return;
       case "eval":
         this.#eval(effect.eval);
         return;
@@ -87,6 +99,26 @@ class BatchEncoder {
       case "acl":
         if ("drop" in effect.change) this.#add("dropAcl", effect.change.drop, effect.change.key);
         else this.#add("putAcl", effect.change.put, aclKey(effect.change), encodeAclBody(effect.change));
+        return;
+      case "scaling-events":
+        this.#add("putScalingEvents", effect.namespace, effect.id, encodeJson(effect.events));
+        return;
+      case "scheduler-config":
+        this.#add("putSchedulerConfig", encodeJson(effect.config));
+        return;
+      case "service":
+        this.#add("putService", effect.service.ID, encodeJson(effect.service));
+        return;
+      case "service-delete":
+        this.#add("dropService", effect.id);
+        return;
+      case "variable": {
+        const { CreateTime, ModifyTime, ...body } = effect.variable;
+        this.#add("putVariable", body.Namespace, body.Path, CreateTime, ModifyTime, encodeJson(body));
+        return;
+      }
+      case "variable-delete":
+        this.#add("dropVariable", effect.namespace, effect.path);
         return;
       case "task-handle":
         if (effect.handle === null) this.#add("dropTaskHandle", effect.allocId, effect.task);

@@ -19,8 +19,14 @@ export function loadRows(db: Database): StateRows {
     tombstones: column("SELECT alloc_id FROM tombstones ORDER BY seq"),
     evals: all("SELECT create_time, modify_time, body FROM evals"),
     deployments: column("SELECT body FROM deployments"),
+    namespaces: column("SELECT body FROM namespaces ORDER BY name"),
+    launches: all("SELECT namespace, id, launch FROM periodic_launches"),
+    services: column("SELECT body FROM services"),
     node: column("SELECT body FROM node")[0],
     acl: all("SELECT kind, key, body FROM acl"),
+    scalingEvents: all("SELECT namespace, id, body FROM scaling_events"),
+    schedulerConfig: column("SELECT body FROM scheduler_config")[0],
+    variables: all("SELECT create_time, modify_time, body FROM variables"),
   };
 }
 

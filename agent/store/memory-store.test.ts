@@ -1,7 +1,7 @@
 import { AllocdError } from "../errors.js";
 import { MemoryStore } from "./memory-store.js";
 import type { Change } from "./state-store.js";
-import { aDeployment, aJob, aNode, anEval, aTaskEvent, aTaskState, creation, transition } from "./testing/samples.js";
+import { aDeployment, aJob, aNode, anEval, aRegistration, aTaskEvent, aTaskState, creation, transition } from "./testing/samples.js";
 import { StepClock } from "./testing/step-clock.js";
 import { silent } from "./testing/temporary-store.js";
 
@@ -207,4 +207,29 @@ test("a closed store takes no more commits", async () => {
   await store.close();
   expect(await last).toBe(2);
   await expect(store.commit([creation("b")])).rejects.toThrow("the store is closed");
+});
+
+describe("services", () => {
+  test("that are registered again as they are change nothing, and wake nobody", async () => {
+    await store.commit([creation("a"), { kind: "service", service: aRegistration("s") }]);
+    const index = store.tableIndex("services");
+    let wakes = 0;
+    store.watch.once(["services"], () => wakes++);
+    await store.commit([{ kind: "service", service: aRegistration("s") }]);
+    expect([store.tableIndex("services"), wakes]).toEqual([index, 0]);
+    await store.commit([{ kind: "service", service: aRegistration("s", { Tags: ["new"] }) }]);
+    expect(store.service("s")).toMatchObject({ Tags: ["new"], CreateIndex: index });
+    expect(wakes).toBe(1);
+  });
+
+  test("go with their allocation, and can not be registered without", async () => {
+    await store.commit([
+      creation("a"),
+      { kind: "service", service: aRegistration("s") },
+      { kind: "service", service: aRegistration("t", { AllocID: "b" }) },
+    ]);
+    expect(store.services().map(({ ID }) => ID)).toEqual(["s"]);
+    await store.commit([{ kind: "alloc-delete", id: "a" }]);
+    expect([store.services(), store.servicesNamed("web"), store.servicesOfAlloc("a")]).toEqual([[], [], []]);
+  });
 });

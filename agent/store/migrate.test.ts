@@ -49,3 +49,19 @@ test("a database of a later version is refused before anything is done to it", (
   );
   expect(tables()).toEqual([]);
 });
+
+test("jobs of an earlier version keep their namespaces", () => {
+  migrate(db, "state.db", migrations.slice(0, 1));
+  const insert = db.prepare("INSERT INTO jobs (namespace, id, version) VALUES (?, ?, 0)");
+  for (const [namespace, id] of [
+    ["default", "a"],
+    ["web", "a"],
+    ["web", "b"],
+  ])
+    insert.run(namespace, id);
+  migrate(db, "state.db");
+  const bodies = db.prepare<[], string>("SELECT body FROM namespaces").pluck().all();
+  expect(bodies.map((body) => JSON.parse(body))).toEqual([
+    { Name: "web", Description: "", Meta: null, Quota: "", Capabilities: null, CreateIndex: 1, ModifyIndex: 1 },
+  ]);
+});

@@ -1,6 +1,7 @@
 import type { AclRow } from "./acl-table.js";
 import type { OpenFailure } from "./errors.js";
 import type { StoreLimits } from "./limits.js";
+import type { ScalingEventsRow } from "./scheduling-rows.js";
 import type { HistoryQuery } from "./state-store.js";
 import type { Operation } from "./statements.js";
 
@@ -48,8 +49,20 @@ export interface StateRows {
   readonly tombstones: readonly string[];
   readonly evals: readonly EvalRow[];
   readonly deployments: readonly string[];
+  readonly services: readonly string[];
   readonly node: string | undefined;
   readonly acl: readonly AclRow[];
+  readonly namespaces: readonly string[];
+  readonly launches: readonly { readonly namespace: string; readonly id: string; readonly launch: bigint }[];
+  readonly scalingEvents: readonly ScalingEventsRow[];
+  readonly schedulerConfig: string | undefined;
+  readonly variables: readonly VariableRow[];
+}
+
+export interface VariableRow {
+  readonly create_time: bigint;
+  readonly modify_time: bigint;
+  readonly body: string;
 }
 
 export interface AllocRow {

@@ -7,7 +7,7 @@ import { RESTORE_GAP } from "./high-water.js";
 import type { SqliteStoreOptions } from "./sqlite-store.js";
 import type { Change } from "./state-store.js";
 import { type RandomChange, randomChange } from "./testing/random-changes.js";
-import { aDeployment, aJob, aNode, anEval, aTaskEvent, aTaskState, creation, transition } from "./testing/samples.js";
+import { aDeployment, aJob, aNamespace, aNode, anEval, aTaskEvent, aTaskState, creation, transition } from "./testing/samples.js";
 import { StepClock } from "./testing/step-clock.js";
 import { TemporaryStores } from "./testing/temporary-store.js";
 
@@ -274,5 +274,30 @@ test("when the thread is gone, the agent is told and every commit is rejected", 
   await expect(store.commit([creation("a")])).rejects.toThrow("the thread was told to die");
   await expect(store.commit([creation("b")])).rejects.toThrow("the store is closed");
   expect([fatal?.message, store.degraded]).toEqual(["the thread was told to die", "the thread was told to die"]);
+  await stores.close(store);
+});
+
+test("namespaces and launches are there after a restart, and a launch goes with its job", async () => {
+  const dir = stores.newDir();
+  await committed(dir, [
+    { kind: "namespace", namespace: aNamespace({ Name: "web", Meta: { a: "b" } }) },
+    { kind: "namespace", namespace: aNamespace({ Name: "gone" }) },
+    { kind: "namespace-delete", name: "gone" },
+    { kind: "job", job: aJob({ ID: "a", Namespace: "web" }), spec: true },
+    { kind: "job", job: aJob({ ID: "b", ParentID: "a", Namespace: "web" }), spec: true },
+    { kind: "periodic-launch", namespace: "web", id: "a", launch: 5 },
+    { kind: "periodic-launch", namespace: "web", id: "b", launch: 6 },
+    { kind: "periodic-launch", namespace: "web", id: "unknown", launch: 7 },
+    { kind: "job-delete", namespace: "web", id: "b" },
+  ]);
+  const store = await stores.open(dir);
+  expect(store.namespaces().map(({ Name, CreateIndex }) => [Name, CreateIndex])).toEqual([
+    ["default", 1],
+    ["web", 2],
+  ]);
+  expect(["a", "b", "unknown"].map((id) => store.periodicLaunch("web", id))).toEqual([5, undefined, undefined]);
+  expect(store.childrenOfJob("web", "a")).toEqual([]);
+  await expect(store.commit([{ kind: "job", job: aJob({ Namespace: "gone" }), spec: true }])).rejects.toMatchObject({ status: 400 });
+  await expect(store.commit([{ kind: "namespace-delete", name: "web" }])).rejects.toMatchObject({ status: 409 });
   await stores.close(store);
 });

@@ -1,8 +1,12 @@
 import { AllocdError } from "../errors.js";
 import type { Allocation, AllocDeploymentStatus } from "../model/allocation.js";
+import { sameJson } from "../model/same-json.js";
+import type { ScalingEvents } from "../model/scaling.js";
+import type { NewRegistration } from "../model/service-registration.js";
 import type { UnixNano } from "../model/units.js";
 import type { Effect } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
+import { checkNamespaces, namespaceEffects, stableEffects } from "./namespace-stamping.js";
 import type { Change, ObservedPatch } from "./state-store.js";
 import { isCompleted, type Tables } from "./tables.js";
 
@@ -22,6 +26,13 @@ export function effectsOf(change: Change, tables: Tables, stamp: Stamp, limits: 
       return jobEffects(change, tables, stamp, limits);
     case "job-delete":
       return tables.jobVersions(change.namespace, change.id).length > 0 ? [change] : [];
+    case "job-stable":
+      return stableEffects(change, tables, stamp.index);
+    case "periodic-launch":
+      return tables.jobVersions(change.namespace, change.id).length > 0 ? [change] : [];
+    case "namespace":
+    case "namespace-delete":
+      return namespaceEffects(change, tables, stamp.index);
     case "eval":
       return evalEffects(change, tables, stamp, limits);
     case "eval-delete":
@@ -40,6 +51,22 @@ export function effectsOf(change: Change, tables: Tables, stamp: Stamp, limits: 
       const stamped = tables.acl.stamped(change.change, stamp.index);
       return stamped === undefined ? [] : [{ kind: "acl", change: stamped }];
     }
+    case "scaling-events":
+      return tables.jobVersions(change.namespace, change.id).length > 0 ? [{ ...change, events: stampedEvents(change.events, stamp) }] : [];
+    case "scheduler-config": {
+      const CreateIndex = tables.schedulerConfig?.CreateIndex ?? stamp.index;
+      return [{ kind: "scheduler-config", config: { ...change.config, CreateIndex, ModifyIndex: stamp.index } }];
+    }
+    case "service":
+      return serviceEffects(change.service, tables, stamp);
+    case "service-delete":
+      return tables.services.get(change.service.ID) ? [{ kind: "service-delete", id: change.service.ID }] : [];
+    case "variable": {
+      const before = tables.variable(change.variable.Namespace, change.variable.Path);
+      return [{ kind: "variable", variable: { ...change.variable, ...timedStamps(before, stamp) } }];
+    }
+    case "variable-delete":
+      return tables.variable(change.namespace, change.path) ? [change] : [];
     case "alloc-create": {
       const alloc: Allocation = {
         ...change.alloc,
@@ -71,9 +98,10 @@ export function effectsOf(change: Change, tables: Tables, stamp: Stamp, limits: 
 /**
  * Refuses what can not be applied, before anything of the commit is.
  *
- * @throws AllocdError `conflict` for an allocation that is there already or was removed.
+ * @throws AllocdError `conflict` for an allocation that is there already or was removed, and as checkNamespaces does.
  */
 export function checkCreations(changes: readonly Change[], tables: Tables): void {
+  checkNamespaces(changes, tables);
   const created = new Set<string>();
   for (const change of changes) {
     if (change.kind !== "alloc-create") continue;
@@ -139,13 +167,30 @@ function observedEffects(id: string, patch: ObservedPatch, tables: Tables, stamp
   return [{ kind: "alloc", alloc, before, tasks, events, desired: false }];
 }
 
+const stampedEvents = (events: ScalingEvents, { index }: Stamp): ScalingEvents =>
+  Object.fromEntries(
+    Object.entries(events).map(([group, list]) => [group, list.map((e) => (e.CreateIndex === 0 ? { ...e, CreateIndex: index } : e))]),
+  );
+
 const stampedHealth = (status: AllocDeploymentStatus | null, { index }: Stamp): AllocDeploymentStatus | null =>
   status?.ModifyIndex === 0 ? { ...status, ModifyIndex: index } : status;
+
+/** What is registered already wakes nobody: an agent that takes up its tasks registers all of them again. */
+function serviceEffects(service: NewRegistration, tables: Tables, { index }: Stamp): readonly Effect[] {
+  if (!tables.allocs.get(service.AllocID)) return [];
+  const before = tables.services.get(service.ID);
+  if (before) {
+    const { CreateIndex, ModifyIndex, ...known } = before;
+    if (sameJson(known, service)) return [];
+  }
+  return [{ kind: "service", service: { ...service, CreateIndex: before?.CreateIndex ?? index, ModifyIndex: index } }];
+}
 
 function deleteEffects(id: string, tables: Tables, limits: StoreLimits): readonly Effect[] {
   const alloc = tables.allocs.get(id);
   if (!alloc) return [];
   const effects: Effect[] = [
+    ...tables.services.listOf("alloc", id).map((service): Effect => ({ kind: "service-delete", id: service.ID })),
     { kind: "alloc-delete", alloc },
     { kind: "tombstone", id },
   ];

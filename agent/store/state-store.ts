@@ -2,8 +2,13 @@ import type { Allocation, AllocDeploymentStatus, AllocNetworkStatus, ClientStatu
 import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
+import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ScalingEvents } from "../model/scaling.js";
+import type { SchedulerConfig } from "../model/scheduler-config.js";
+import type { NewRegistration, ServiceRegistration } from "../model/service-registration.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
+import type { SealedVariable } from "../model/variable.js";
 import type { AclChange, AclReader } from "./acl-table.js";
 
 /**
@@ -20,14 +25,15 @@ export interface StateStore extends StateReader {
    * A change of an allocation, evaluation or other object that is no longer there comes to nothing.
    *
    * @throws AllocdError `degraded` when the disk refuses the write, or too much waits for it, and the commit is `refusable`;
-   *   all others wait and are written in order. `conflict` for the creation of an allocation that is there or was removed.
+   *   all others wait and are written in order. `conflict` for the creation of an allocation that is there or was removed, and
+   *   for the end of a namespace that has jobs; `invalid` for a new job of a namespace that is not there.
    */
   commit(changes: readonly Change[], options?: { readonly refusable?: boolean }): Promise<number>;
   /** Commits what is queued, checkpoints, closes and gives up the lock. */
   close(): Promise<void>;
 }
 
-export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "acl";
+export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces" | "services" | "vars" | "acl";
 
 /** What the scheduler and the API read. Every object is an immutable snapshot. */
 export interface StateReader {
@@ -49,6 +55,13 @@ export interface StateReader {
   jobs(): readonly Job[];
   /** The kept versions, newest first. */
   jobVersions(namespace: string, id: string): readonly Job[];
+  /** The jobs that were launched by a periodic or parameterized one. */
+  childrenOfJob(namespace: string, id: string): readonly Job[];
+  /** The second up to which a periodic job's times were seen to, as Unix time. */
+  periodicLaunch(namespace: string, id: string): number | undefined;
+  namespace(name: string): Namespace | undefined;
+  /** By name. */
+  namespaces(): readonly Namespace[];
   eval(id: string): Evaluation | undefined;
   evals(): readonly Evaluation[];
   evalsOfJob(namespace: string, jobId: string): readonly Evaluation[];
@@ -57,6 +70,18 @@ export interface StateReader {
   node(): Node | undefined;
   /** Policies, roles and tokens. */
   readonly acl: AclReader;
+  /** What was done to the counts of a job's groups. */
+  scalingEvents(namespace: string, jobId: string): ScalingEvents | undefined;
+  /** Undefined when nobody has changed the default. */
+  schedulerConfig(): SchedulerConfig | undefined;
+  /** All registrations in (CreateIndex, ID) order. */
+  services(): readonly ServiceRegistration[];
+  service(id: string): ServiceRegistration | undefined;
+  servicesNamed(name: string): readonly ServiceRegistration[];
+  servicesOfAlloc(allocId: string): readonly ServiceRegistration[];
+  variable(namespace: string, path: string): SealedVariable | undefined;
+  /** All variables, by namespace and path. */
+  variables(): readonly SealedVariable[];
 
   /** What a task runner kept to find its task again. */
   taskHandle(allocId: string, task: string): StoredHandle | undefined;
@@ -76,7 +101,8 @@ export interface StateReader {
 export interface StateWatch {
   /**
    * Calls `wake` once, after the next visible change of any of the keys; then the subscription is over.
-   * Keys: a table name, or `alloc:<id>`, `job:<namespace>/<id>`, `eval:<id>`, `deployment:<id>`.
+   * Keys: a table name, or `alloc:<id>`, `job:<namespace>/<id>`, `eval:<id>`, `deployment:<id>`, `namespace:<name>`,
+   * `var:<namespace>@<path>`.
    *
    * @returns a function that ends the subscription.
    */
@@ -92,12 +118,27 @@ export type Change =
       readonly spec: boolean;
     }
   | { readonly kind: "job-delete"; readonly namespace: string; readonly id: string }
+  /** Marks one kept version, which need not be the current one. */
+  | { readonly kind: "job-stable"; readonly namespace: string; readonly id: string; readonly version: number; readonly stable: boolean }
+  /** `launch` is in Unix seconds. Of a job that is there, or comes before it in the same commit. */
+  | { readonly kind: "periodic-launch"; readonly namespace: string; readonly id: string; readonly launch: number }
+  | { readonly kind: "namespace"; readonly namespace: Namespace }
+  | { readonly kind: "namespace-delete"; readonly name: string }
   | { readonly kind: "eval"; readonly eval: Evaluation }
   | { readonly kind: "eval-delete"; readonly id: string }
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
   | { readonly kind: "acl"; readonly change: AclChange }
+  /** Of a job that is there; they go with it. */
+  | { readonly kind: "scaling-events"; readonly namespace: string; readonly id: string; readonly events: ScalingEvents }
+  | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }
+  /** An instance of a service, new or with other members. Those of an allocation go with it. */
+  | { readonly kind: "service"; readonly service: NewRegistration }
+  | { readonly kind: "service-delete"; readonly service: NewRegistration }
+  /** A variable, new or with other items. */
+  | { readonly kind: "variable"; readonly variable: Omit<SealedVariable, "CreateIndex" | "ModifyIndex" | "CreateTime" | "ModifyTime"> }
+  | { readonly kind: "variable-delete"; readonly namespace: string; readonly path: string }
   /** A new allocation. ClientStatus starts as `pending`. */
   | { readonly kind: "alloc-create"; readonly alloc: DesiredAllocation }
   /** Changes desired members of a known one. */

@@ -10,6 +10,10 @@ export const statements = {
   putJobVersion: `INSERT INTO job_versions (namespace, id, version, body) VALUES (?, ?, ?, ?)
     ON CONFLICT (namespace, id, version) DO UPDATE SET body = excluded.body`,
   dropJobVersion: "DELETE FROM job_versions WHERE namespace = ? AND id = ? AND version = ?",
+  putPeriodicLaunch: `INSERT INTO periodic_launches (namespace, id, launch) VALUES (?, ?, ?)
+    ON CONFLICT (namespace, id) DO UPDATE SET launch = excluded.launch`,
+  putNamespace: "INSERT INTO namespaces (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+  dropNamespace: "DELETE FROM namespaces WHERE name = ?",
   putJobCopy: "INSERT INTO job_copies (digest, body) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
   dropUnusedJobCopy: "DELETE FROM job_copies WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM allocs WHERE job_digest = job_copies.digest)",
 
@@ -36,6 +40,14 @@ export const statements = {
   dropDeployment: "DELETE FROM deployments WHERE id = ?",
   putAcl: "INSERT INTO acl (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body",
   dropAcl: "DELETE FROM acl WHERE kind = ? AND key = ?",
+  putScalingEvents: `INSERT INTO scaling_events (namespace, id, body) VALUES (?, ?, ?)
+    ON CONFLICT (namespace, id) DO UPDATE SET body = excluded.body`,
+  putSchedulerConfig: "INSERT INTO scheduler_config (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
+  putService: "INSERT INTO services (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+  dropService: "DELETE FROM services WHERE id = ?",
+  putVariable: `INSERT INTO variables (namespace, path, create_time, modify_time, body) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (namespace, path) DO UPDATE SET create_time = excluded.create_time, modify_time = excluded.modify_time, body = excluded.body`,
+  dropVariable: "DELETE FROM variables WHERE namespace = ? AND path = ?",
   putNode: "INSERT INTO node (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
 } as const;
 

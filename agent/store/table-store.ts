@@ -4,7 +4,12 @@ import type { Allocation } from "../model/allocation.js";
 import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
+import type { Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ScalingEvents } from "../model/scaling.js";
+import type { SchedulerConfig } from "../model/scheduler-config.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
+import type { SealedVariable } from "../model/variable.js";
 import type { AclReader } from "./acl-table.js";
 import { CommitQueue, type CommitQueueDeps } from "./commit-queue.js";
 import { type Effect, jobKey, tableOf, watchKeyOf } from "./effect.js";
@@ -99,6 +104,22 @@ export abstract class TableStore implements StateStore {
     return this.#tables.jobVersions(namespace, id);
   }
 
+  childrenOfJob(namespace: string, id: string): readonly Job[] {
+    return id === "" ? [] : this.#tables.jobs.listOf("parent", jobKey(namespace, id));
+  }
+
+  periodicLaunch(namespace: string, id: string): number | undefined {
+    return this.#tables.launches.get(jobKey(namespace, id));
+  }
+
+  namespace(name: string): Namespace | undefined {
+    return this.#tables.namespaces.get(name);
+  }
+
+  namespaces(): readonly Namespace[] {
+    return this.#tables.namespacesByName();
+  }
+
   eval(id: string): Evaluation | undefined {
     return this.#tables.evals.get(id);
   }
@@ -125,6 +146,38 @@ export abstract class TableStore implements StateStore {
 
   get acl(): AclReader {
     return this.#tables.acl;
+  }
+
+  scalingEvents(namespace: string, jobId: string): ScalingEvents | undefined {
+    return this.#tables.scalingEvents(namespace, jobId);
+  }
+
+  schedulerConfig(): SchedulerConfig | undefined {
+    return this.#tables.schedulerConfig;
+  }
+
+  services(): readonly ServiceRegistration[] {
+    return this.#tables.services.list();
+  }
+
+  service(id: string): ServiceRegistration | undefined {
+    return this.#tables.services.get(id);
+  }
+
+  servicesNamed(name: string): readonly ServiceRegistration[] {
+    return this.#tables.services.listOf("name", name);
+  }
+
+  servicesOfAlloc(allocId: string): readonly ServiceRegistration[] {
+    return this.#tables.services.listOf("alloc", allocId);
+  }
+
+  variable(namespace: string, path: string): SealedVariable | undefined {
+    return this.#tables.variable(namespace, path);
+  }
+
+  variables(): readonly SealedVariable[] {
+    return this.#tables.variables();
   }
 
   taskHandle(allocId: string, task: string): StoredHandle | undefined {

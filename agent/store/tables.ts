@@ -2,7 +2,12 @@ import type { Allocation } from "../model/allocation.js";
 import type { Deployment } from "../model/deployment.js";
 import type { Evaluation } from "../model/evaluation.js";
 import type { Job } from "../model/job.js";
+import { defaultNamespace, type Namespace } from "../model/namespace.js";
 import type { Node } from "../model/node.js";
+import type { ScalingEvents } from "../model/scaling.js";
+import type { SchedulerConfig } from "../model/scheduler-config.js";
+import type { ServiceRegistration } from "../model/service-registration.js";
+import { type SealedVariable, variableKey } from "../model/variable.js";
 import { type AclChange, AclTable } from "./acl-table.js";
 import { type Effect, jobKey, tableOf } from "./effect.js";
 import { GroupedMap } from "./ordered-map.js";
@@ -20,6 +25,15 @@ export interface TablesSnapshot {
   readonly deployments: readonly Deployment[];
   readonly node: Node | undefined;
   readonly acl: readonly AclChange[];
+  /** By name. */
+  readonly namespaces: readonly Namespace[];
+  /** By job key, in Unix seconds. */
+  readonly launches: ReadonlyMap<string, number>;
+  /** By job key. */
+  readonly scalingEvents: ReadonlyMap<string, ScalingEvents>;
+  readonly schedulerConfig: SchedulerConfig | undefined;
+  readonly services: readonly ServiceRegistration[];
+  readonly variables: readonly SealedVariable[];
   /** Oldest first. */
   readonly tombstones: readonly string[];
   /** By allocation, then by task. */
@@ -38,6 +52,9 @@ export const emptySnapshot = (): TablesSnapshot => ({
     deployments: FIRST_INDEX,
     nodes: FIRST_INDEX,
     acl: FIRST_INDEX,
+    namespaces: FIRST_INDEX,
+    services: FIRST_INDEX,
+    vars: FIRST_INDEX,
   },
   allocs: [],
   jobVersions: new Map(),
@@ -46,6 +63,12 @@ export const emptySnapshot = (): TablesSnapshot => ({
   deployments: [],
   node: undefined,
   acl: [],
+  namespaces: [defaultNamespace],
+  launches: new Map(),
+  scalingEvents: new Map(),
+  schedulerConfig: undefined,
+  services: [],
+  variables: [],
   tombstones: [],
   handles: new Map(),
 });
@@ -60,14 +83,25 @@ export class Tables {
   #index: number;
   readonly #tableIndexes: Record<TableName, number>;
   readonly allocs = new GroupedMap<Allocation, "job" | "eval">((a) => a.ID, { job: ofJob, eval: (a) => a.EvalID });
-  readonly jobs = new GroupedMap<Job, never>((job) => jobKey(job.Namespace, job.ID), {});
+  readonly jobs = new GroupedMap<Job, "parent">((job) => jobKey(job.Namespace, job.ID), {
+    parent: (job) => jobKey(job.Namespace, job.ParentID),
+  });
   readonly evals = new GroupedMap<Evaluation, "job">((e) => e.ID, { job: ofJob });
   readonly deployments = new GroupedMap<Deployment, "job">((d) => d.ID, { job: ofJob });
   readonly acl: AclTable;
+  readonly namespaces: Map<string, Namespace>;
+  readonly launches: Map<string, number>;
+  readonly services = new GroupedMap<ServiceRegistration, "name" | "alloc">((s) => s.ID, {
+    name: (s) => s.ServiceName,
+    alloc: (s) => s.AllocID,
+  });
   readonly #jobVersions: Map<string, readonly Job[]>;
   readonly #tombstones: Set<string>;
+  readonly #variables: Map<string, SealedVariable>;
   readonly #handles = new Map<string, Map<string, StoredHandle>>();
+  readonly #scalingEvents: Map<string, ScalingEvents>;
   #node: Node | undefined;
+  #schedulerConfig: SchedulerConfig | undefined;
   #completedEvals = 0;
 
   constructor(from: TablesSnapshot = emptySnapshot()) {
@@ -77,11 +111,17 @@ export class Tables {
     for (const job of from.jobs) this.jobs.set(job);
     for (const evaluation of from.evals) this.#putEval(evaluation);
     for (const deployment of from.deployments) this.deployments.set(deployment);
+    for (const service of from.services) this.services.set(service);
     for (const [allocId, tasks] of from.handles) this.#handles.set(allocId, new Map(tasks));
     this.#jobVersions = new Map(from.jobVersions);
     this.#tombstones = new Set(from.tombstones);
+    this.namespaces = new Map(from.namespaces.map((namespace) => [namespace.Name, namespace]));
+    this.launches = new Map(from.launches);
     this.#node = from.node;
     this.acl = new AclTable(from.acl);
+    this.#scalingEvents = new Map(from.scalingEvents);
+    this.#schedulerConfig = from.schedulerConfig;
+    this.#variables = new Map(from.variables.map((variable) => [variableKey(variable.Namespace, variable.Path), variable]));
   }
 
   get index(): number {
@@ -90,6 +130,10 @@ export class Tables {
 
   get node(): Node | undefined {
     return this.#node;
+  }
+
+  get schedulerConfig(): SchedulerConfig | undefined {
+    return this.#schedulerConfig;
   }
 
   get completedEvals(): number {
@@ -108,8 +152,24 @@ export class Tables {
     return this.#jobVersions.get(jobKey(namespace, id)) ?? [];
   }
 
+  namespacesByName(): readonly Namespace[] {
+    return [...this.namespaces.values()].sort((a, b) => (a.Name < b.Name ? -1 : 1));
+  }
+
+  variable(namespace: string, path: string): SealedVariable | undefined {
+    return this.#variables.get(variableKey(namespace, path));
+  }
+
+  variables(): readonly SealedVariable[] {
+    return [...this.#variables].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, variable]) => variable);
+  }
+
   handle(allocId: string, task: string): StoredHandle | undefined {
     return this.#handles.get(allocId)?.get(task);
+  }
+
+  scalingEvents(namespace: string, id: string): ScalingEvents | undefined {
+    return this.#scalingEvents.get(jobKey(namespace, id));
   }
 
   snapshot(): TablesSnapshot {
@@ -123,6 +183,12 @@ export class Tables {
       deployments: this.deployments.list(),
       node: this.#node,
       acl: this.acl.snapshot(),
+      namespaces: this.namespacesByName(),
+      launches: new Map(this.launches),
+      scalingEvents: new Map(this.#scalingEvents),
+      schedulerConfig: this.#schedulerConfig,
+      services: this.services.list(),
+      variables: this.variables(),
       tombstones: [...this.#tombstones],
       handles: new Map([...this.#handles].map(([allocId, tasks]) => [allocId, new Map(tasks)])),
     };
@@ -156,7 +222,22 @@ export class Tables {
         return;
       case "job-delete":
         this.#jobVersions.delete(jobKey(effect.namespace, effect.id));
+        this.launches.delete(jobKey(effect.namespace, effect.id));
         this.jobs.delete(jobKey(effect.namespace, effect.id));
+        this.#scalingEvents.delete(jobKey(effect.namespace, effect.id));
+        return;
+      case "job-version":
+        this.#jobVersions.set(jobKey(effect.job.Namespace, effect.job.ID), effect.versions);
+        if (effect.isCurrent) this.jobs.set(effect.job);
+        return;
+      case "periodic-launch":
+        this.launches.set(jobKey(effect.namespace, effect.id), effect.launch);
+        return;
+      case "namespace":
+        this.namespaces.set(effect.namespace.Name, effect.namespace);
+        return;
+      case "namespace-delete":
+        this.namespaces.delete(effect.name);
         return;
       case "eval":
         this.#putEval(effect.eval);
@@ -175,6 +256,24 @@ export class Tables {
         return;
       case "acl":
         this.acl.apply(effect.change);
+        return;
+      case "scaling-events":
+        this.#scalingEvents.set(jobKey(effect.namespace, effect.id), effect.events);
+        return;
+      case "scheduler-config":
+        this.#schedulerConfig = effect.config;
+        return;
+      case "service":
+        this.services.set(effect.service);
+        return;
+      case "service-delete":
+        this.services.delete(effect.id);
+        return;
+      case "variable":
+        this.#variables.set(variableKey(effect.variable.Namespace, effect.variable.Path), effect.variable);
+        return;
+      case "variable-delete":
+        this.#variables.delete(variableKey(effect.namespace, effect.path));
         return;
       case "task-handle":
         this.#putHandle(effect.allocId, effect.task, effect.handle);

@@ -84,7 +84,9 @@ function unknownText(kind: string, id: string, path: string): string {
 export function visibility(access: Access, acl: Acl): (namespace: string) => boolean {
   if (acl.isManagement) return () => true;
   const capabilities = requirementsOf(access)
-    .filter((requirement) => requirement.includes(":"))
+    .filter((requirement) => /^(?:namespace|list|body):/.test(requirement))
     .map((requirement) => requirement.split(":")[1] as NamespaceCapability);
+  // A route that asks for none shows by rules of its own.
+  if (capabilities.length === 0) return () => true;
   return (namespace) => capabilities.some((capability) => acl.allows(capability, namespace));
 }

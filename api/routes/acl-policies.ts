@@ -7,7 +7,8 @@ import type { AclReader } from "../../agent/store/acl-table.js";
 import type { StateReader } from "../../agent/store/state-store.js";
 import { aclOf } from "../acl/acl-of.js";
 import { type Caller, denied } from "../acl/caller.js";
-import { answer, type Call, type Route, read } from "../route.js";
+import { neededBody } from "../job-request.js";
+import { answer, type Route, read } from "../route.js";
 
 interface Deps {
   readonly store: StateReader;
@@ -78,13 +79,6 @@ export const aclPolicyRoutes = ({ store, acl }: Deps): readonly Route[] => [
     handler: async (call) => answer("", { index: await aclOf(acl).deletePolicy(call.params.name ?? "") }),
   },
 ];
-
-/** @throws AllocdError 400 */
-export async function neededBody(call: Call): Promise<Readonly<Record<string, unknown>>> {
-  const body = await call.body();
-  if (body === undefined) throw new AllocdError("invalid", "Failed to decode body: Request body is empty");
-  return body;
-}
 
 /** Names of the policies that a caller has itself; undefined when it may see all. */
 function ownPolicies({ acl, identity }: Caller, reader: AclReader): ReadonlySet<string> | undefined {

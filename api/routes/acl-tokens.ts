@@ -6,9 +6,9 @@ import { encodeJson } from "../../agent/model/json.js";
 import type { StateReader } from "../../agent/store/state-store.js";
 import { aclOf } from "../acl/acl-of.js";
 import { denied } from "../acl/caller.js";
+import { neededBody } from "../job-request.js";
 import { optionalText } from "../member.js";
 import { type Answer, answer, type Call, type Read, type Route, read } from "../route.js";
-import { neededBody } from "./acl-policies.js";
 
 interface Deps {
   readonly store: StateReader;

@@ -9,32 +9,77 @@ import { agentRoutes } from "./agent.js";
 import { allocationRoutes } from "./allocation.js";
 import { allocationsRoutes } from "./allocations.js";
 import { clientAllocationRoutes } from "./client-allocation.js";
+import { deploymentCommandRoutes } from "./deployment-commands.js";
 import { deploymentsRoutes } from "./deployments.js";
 import { evaluationsRoutes } from "./evaluations.js";
+import { eventsRoutes } from "./events.js";
+import { gcRoutes } from "./gc.js";
 import { jobRoutes } from "./job.js";
+import { jobLaunchesRoutes } from "./job-launches.js";
+import { jobSchedulingRoutes } from "./job-scheduling.js";
+import { jobSpecsRoutes } from "./job-specs.js";
+import { jobVersionsRoutes } from "./job-versions.js";
 import { jobsRoutes } from "./jobs.js";
+import { namespacesRoutes } from "./namespaces.js";
+import { nodeCommandRoutes } from "./node-commands.js";
 import { nodesRoutes } from "./nodes.js";
+import { operatorRoutes } from "./operator.js";
+import { searchRoutes } from "./search.js";
+import { servicesRoutes } from "./services.js";
 import { statsRoutes } from "./stats.js";
 import { systemRoutes } from "./system.js";
+import { variablesRoutes } from "./variables.js";
 
-type RouteDeps = Pick<ApiDeps, "store" | "jobs" | "allocs" | "agent" | "stats" | "acl"> & { readonly options: ApiOptions };
+type RouteDeps = Pick<
+  ApiDeps,
+  | "store"
+  | "jobs"
+  | "namespaces"
+  | "specs"
+  | "events"
+  | "allocs"
+  | "scheduling"
+  | "deployments"
+  | "nodes"
+  | "services"
+  | "gc"
+  | "agent"
+  | "stats"
+  | "variables"
+  | "acl"
+> & {
+  readonly options: ApiOptions;
+};
 
 /** Every endpoint. */
 export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...allocationsRoutes(deps),
   ...allocationRoutes(deps),
   ...clientAllocationRoutes(deps),
+  ...jobSpecsRoutes(deps),
   ...jobsRoutes(deps),
   ...jobRoutes(deps),
+  ...jobVersionsRoutes(deps),
+  ...jobLaunchesRoutes(deps),
+  ...jobSchedulingRoutes(deps),
   ...evaluationsRoutes(deps),
   ...deploymentsRoutes(deps),
+  ...deploymentCommandRoutes(deps),
   ...nodesRoutes(deps),
+  ...nodeCommandRoutes(deps),
+  ...operatorRoutes(deps),
   ...agentRoutes(deps),
+  ...namespacesRoutes(deps),
+  ...searchRoutes(deps),
+  ...eventsRoutes(deps),
   ...systemRoutes(deps),
   ...statsRoutes(deps),
   ...aclPolicyRoutes(deps),
   ...aclTokenRoutes(deps),
   ...aclRoleRoutes(deps),
+  ...servicesRoutes(deps),
+  ...gcRoutes(deps),
+  ...variablesRoutes(deps),
   ...nothingBelow("/v1/allocation/*rest", "/v1/client/allocation/*rest"),
 ];
 

@@ -15,15 +15,17 @@ export const jobsRoutes = ({ store, jobs }: { readonly store: StateReader; reado
     method: "GET",
     path: "/v1/jobs",
     access: "list:list-jobs",
-    handler: (call) =>
-      listRead(call, {
+    handler: (call) => {
+      const meta = call.query.bool("meta", false);
+      return listRead(call, {
         keys: SUMMARY_TABLES,
         index: () => summaryIndex(store),
         items: () => [...store.jobs()].sort(byNamespaceAndId.compare),
         order: byNamespaceAndId,
         ids: "text",
-        encode: (job: Job) => encodeJobStub(job, summaryOf(store, job)),
-      }),
+        encode: (job: Job) => encodeJobStub(job, summaryOf(store, job), meta),
+      });
+    },
   },
   { method: ["PUT", "POST"], path: "/v1/jobs", access: "body:register-job", handler: (call) => registerJob(call, jobs) },
 ];
@@ -50,7 +52,7 @@ function withNamespace(job: unknown, call: Call): unknown {
   return { Namespace: namespace, ...job };
 }
 
-const registered = (result: RegisterResult): Answer =>
+export const registered = (result: RegisterResult): Answer =>
   answer(
     encodeJson({
       EvalCreateIndex: result.EvalCreateIndex,

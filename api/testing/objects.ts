@@ -118,6 +118,8 @@ export const aNode: Node = {
   MaxDynamicPort: 32_000,
   Status: "ready",
   SchedulingEligibility: "eligible",
+  DrainStrategy: null,
+  LastDrain: null,
   CgroupParent: "allocd.slice",
   StatusUpdatedAt: 0n,
   CreateIndex: 0,

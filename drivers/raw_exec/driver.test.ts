@@ -44,8 +44,11 @@ function spec(task: string, script: string, change: Partial<TaskSpec> = {}): Tas
     user: "",
     env: { PATH: "/usr/bin:/bin" },
     dirs,
+    mounts: [],
     logs: { MaxFiles: 1, MaxFileSizeMB: 1, Disabled: false } as LogConfig,
-    resources: { cpuShares: 10, memoryMB: 50, memoryMaxMB: 0 },
+    resources: { cpuShares: 10, memoryMB: 50, memoryMaxMB: 0, cores: [] },
+    network: { mode: "host", ports: [], taskPorts: null },
+    job: { namespace: "default", id: "j", name: "j", parentId: "", group: "g" },
     ...change,
   };
 }
@@ -85,7 +88,7 @@ test("a run that was started by an agent that did not come to store it is found"
 test("what is left of a forgotten allocation is removed, and nothing of others", async () => {
   await driver().start(spec("gone", "exit 0", { allocId: "b", runId: "b.gone.1" }));
   const run = await driver().start(spec("stays", "exec sleep 1000"));
-  await driver().removeForgotten((id) => id === "b");
+  await driver().removeForgotten({ isOpen: () => false, isRemoved: (id) => id === "b" });
   expect((await shim.client.list()).runs.map(({ runId }) => runId)).toEqual(["a.stays.1"]);
   await run.stop("", 0);
   await run.destroy();

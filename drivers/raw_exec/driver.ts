@@ -1,6 +1,15 @@
 import { statSync } from "node:fs";
 import type { DriverInfo } from "../../agent/model/node.js";
-import { type Driver, DriverError, type DriverState, type ExitResult, type Recovery, type TaskRun, type TaskSpec } from "../driver.js";
+import {
+  type AllocLookup,
+  type Driver,
+  DriverError,
+  type DriverState,
+  type ExitResult,
+  type Recovery,
+  type TaskRun,
+  type TaskSpec,
+} from "../driver.js";
 import type { ShimClient } from "../shim/client.js";
 import { type RunCgroup, type RunInfo, type RunSpec, ShimError } from "../shim/protocol.js";
 import { findCommand } from "./command-lookup.js";
@@ -30,6 +39,8 @@ export type NumberRange = readonly [from: number, to: number];
 /** Processes of the host, without isolation. All work is the shim's; this maps a task to what the shim understands. */
 export class RawExecDriver implements Driver {
   readonly name = "raw_exec";
+  readonly isolation = "none";
+  readonly networks = null;
   readonly #shim: ShimClient;
   readonly #options: RawExecOptions;
   #listing: Promise<ReadonlyMap<string, RunInfo>> | undefined;
@@ -87,9 +98,9 @@ export class RawExecDriver implements Driver {
     return { outcome: "found", run: this.#found(info, await this.#recoveredContext(spec, info)) };
   }
 
-  async removeForgotten(isForgotten: (allocId: string) => boolean): Promise<void> {
+  async removeForgotten(allocs: AllocLookup): Promise<void> {
     const { runs } = await this.#shim.list();
-    const forgotten = runs.filter(({ runId }) => isForgotten(runId.slice(0, runId.indexOf("."))));
+    const forgotten = runs.filter(({ runId }) => allocs.isRemoved(runId.slice(0, runId.indexOf("."))));
     await Promise.all(forgotten.map(({ runId }) => this.#shim.releaseRun(runId)));
   }
 

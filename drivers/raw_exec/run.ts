@@ -31,6 +31,7 @@ export class RawExecRun implements TaskRun {
   readonly runId: string;
   readonly state: DriverState;
   readonly exited: Promise<ExitResult>;
+  readonly health = null;
   readonly #info: RunInfo;
   readonly #context: RunContext;
   readonly #searchPath: string;

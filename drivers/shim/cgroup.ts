@@ -26,6 +26,10 @@ export interface Cgroup {
   readonly mainDirs: readonly string[];
   /** Makes the cgroup of one exec session. @returns the directories that its command joins. */
   session(sessionId: string): readonly string[];
+  /** Knows one again that an earlier shim has made. */
+  adoptSession(sessionId: string, name: string): void;
+  /** The name of a session's cgroup below the task's; null when it has none of its own. */
+  sessionName(sessionId: string): string | null;
   removeSession(sessionId: string): Promise<void>;
   /** SIGKILL to all in `main` until none is left. @returns false when some would not die. */
   killMain(): Promise<boolean>;
@@ -186,6 +190,14 @@ class RunDirs implements Cgroup {
     return [`${this.#dirs[0]}/${name}`, ...others];
   }
 
+  adoptSession(sessionId: string, name: string): void {
+    this.#sessions.set(sessionId, name);
+  }
+
+  sessionName(sessionId: string): string | null {
+    return this.#sessions.get(sessionId) ?? null;
+  }
+
   async removeSession(sessionId: string): Promise<void> {
     const name = this.#sessions.get(sessionId);
     if (name === undefined) return;
@@ -251,6 +263,10 @@ class OverrideCgroup implements Cgroup {
 
   session(): readonly string[] {
     return this.mainDirs;
+  }
+  adoptSession(): void {}
+  sessionName(): null {
+    return null;
   }
   async removeSession(): Promise<void> {}
   async killMain(): Promise<boolean> {

@@ -15,6 +15,8 @@ import {
   ShimError,
   type ShimHello,
   type ShimList,
+  type ShimProgram,
+  type TmpfsMount,
   unackedLimitBytes,
 } from "./protocol.js";
 
@@ -32,6 +34,10 @@ export interface ShimClientDeps {
   readonly path: string;
   /** Starts a shim; called when none answers. */
   launch(): void;
+  /** The shim that came with this agent: one that is older hands over to it. Absent: the one that is there will do. */
+  readonly program?: ShimProgram;
+  /** When it was built, in Unix milliseconds. */
+  readonly builtAt?: number;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -52,11 +58,13 @@ export class ShimClient {
   #socket: Socket | undefined;
   #connecting: Promise<Socket> | undefined;
   #closed = false;
+  /** Whether the shim at the other end has said that another has taken over. */
+  #moved = false;
   #nextId = 1;
   readonly #pending = new Map<number, Pending>();
   /** Runs that were not released: how they ended, or who waits for it. */
   readonly #runs = new Map<string, { exit?: RunExit; readonly waiting: ((exit: RunExit) => void)[] }>();
-  readonly #sessions = new Map<string, { readonly handler: SessionHandler; unacked: number }>();
+  readonly #sessions = new Map<string, { readonly handler: SessionHandler; unacked: number; isStarted: boolean }>();
   #hello: ShimHello | undefined;
 
   constructor(deps: ShimClientDeps) {
@@ -68,10 +76,35 @@ export class ShimClient {
     return this.#hello;
   }
 
-  /** Finds or starts the shim. @throws ShimError when none comes up. */
+  /** Finds or starts the shim, and has an older one replaced. @throws ShimError when none comes up. */
   async start(): Promise<ShimHello> {
     await this.#connected();
+    const { program, builtAt = 0, log } = this.#deps;
+    // One that does not say when it was built does not know how to hand over.
+    if (program && (this.#hello?.builtAt ?? builtAt) < builtAt) {
+      try {
+        await this.upgrade(program);
+      } catch (error) {
+        // Its tasks and sessions are served as before.
+        log.warn({ err: error }, "the older shim could not be replaced");
+      }
+    }
     return this.#hello as ShimHello;
+  }
+
+  /**
+   * Has the shim replaced by another version of it, with no interruption of tasks and sessions.
+   *
+   * @returns the number of the one that has taken over.
+   * @throws ShimError when it does not come up; then all is as before.
+   */
+  async upgrade(program: ShimProgram): Promise<number> {
+    const socket = await this.#connected();
+    const { pid } = (await this.#send(socket, { op: "upgrade", program })) as { readonly pid: number };
+    if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
+    await this.#connected();
+    this.#deps.log.info({ shimPid: pid }, "a newer shim has taken over");
+    return pid;
   }
 
   close(): void {
@@ -107,11 +140,26 @@ export class ShimClient {
     this.#runs.delete(runId);
   }
 
+  /** Whether the shim that is connected can mount. */
+  get canMount(): boolean {
+    return this.#hello?.mounts === true;
+  }
+
+  async mountTmpfs(mount: TmpfsMount): Promise<void> {
+    await this.#insist({ op: "mount.tmpfs", mount });
+  }
+
+  async unmountBelow(below: string): Promise<void> {
+    await this.#insist({ op: "mount.remove", below });
+  }
+
   /** The handler is called until `exited`, which is last. */
   async startSession(session: SessionSpec, handler: SessionHandler): Promise<void> {
-    this.#sessions.set(session.sessionId, { handler, unacked: 0 });
+    const entry = { handler, unacked: 0, isStarted: false };
+    this.#sessions.set(session.sessionId, entry);
     try {
       await this.#request({ op: "session.start", session });
+      entry.isStarted = true;
     } catch (error) {
       this.#sessions.delete(session.sessionId);
       throw error;
@@ -153,8 +201,17 @@ export class ShimClient {
     }
   }
 
+  /** What comes while one shim takes over from another is asked of the one that has. */
   async #request(request: Request, payload?: Buffer): Promise<unknown> {
-    return this.#send(await this.#connected(), request, payload);
+    for (;;) {
+      const socket = await this.#connected();
+      try {
+        return await this.#send(socket, request, payload);
+      } catch (error) {
+        if (!(error instanceof ShimError) || error.code !== "EMOVED") throw error;
+        await pause(retryMs);
+      }
+    }
   }
 
   #send(socket: Socket, request: Request, payload?: Buffer): Promise<unknown> {
@@ -197,7 +254,7 @@ export class ShimClient {
     this.#listen(socket);
     try {
       this.#hello = (await this.#send(socket, { op: "hello", version: protocolVersion })) as ShimHello;
-      await this.#tellMissedExits(socket);
+      await this.#takeUp(socket);
       if (this.#closed || socket.destroyed) throw new ShimError("ESRCH", "the connection to the shim has ended");
     } catch (error) {
       socket.destroy();
@@ -207,10 +264,16 @@ export class ShimClient {
     return socket;
   }
 
-  /** What ended while no shim was there, or none was connected. */
-  async #tellMissedExits(socket: Socket): Promise<void> {
+  /** What ended while no shim was there, or none was connected; and the sessions that were handed over go on. */
+  async #takeUp(socket: Socket): Promise<void> {
     const waited = [...this.#runs].filter(([, run]) => run.waiting.length > 0);
-    const { runs } = (await this.#send(socket, { op: "list" })) as ShimList;
+    const handedOver = this.#startedSessions();
+    const { runs, sessions } = (await this.#send(socket, { op: "list" })) as ShimList;
+    const held = new Set(sessions.map(({ sessionId }) => sessionId));
+    for (const sessionId of handedOver) {
+      if (held.has(sessionId)) await this.#send(socket, { op: "session.attach", sessionId });
+      else this.#loseSession(sessionId);
+    }
     for (const { runId, exit } of runs) if (exit) this.#exited(runId, exit);
     const known = new Set(runs.map((run) => run.runId));
     for (const [runId] of waited) {
@@ -245,6 +308,9 @@ export class ShimClient {
 
   #notice(notice: Notice, payload: Buffer): void {
     switch (notice.notice) {
+      case "moved":
+        this.#moved = true;
+        return;
       case "run.exited":
         this.#exited(notice.runId, notice.exit);
         return;
@@ -278,21 +344,33 @@ export class ShimClient {
     for (const resolve of run.waiting.splice(0)) resolve(exit);
   }
 
+  /** Of the others whoever starts them is told. */
+  #startedSessions(): string[] {
+    return [...this.#sessions].flatMap(([sessionId, { isStarted }]) => (isStarted ? [sessionId] : []));
+  }
+
+  #loseSession(sessionId: string): void {
+    const session = this.#sessions.get(sessionId);
+    this.#sessions.delete(sessionId);
+    session?.handler.exited({ exitCode: -1, signal: 0, reason: "the shim is gone" });
+  }
+
   #lost(): void {
     this.#socket = undefined;
-    for (const pending of this.#pending.values()) pending.reject(new ShimError("ESRCH", "the shim is gone"));
+    const moved = this.#moved;
+    this.#moved = false;
+    for (const pending of this.#pending.values()) pending.reject(new ShimError(moved ? "EMOVED" : "ESRCH", "the shim is gone"));
     this.#pending.clear();
-    for (const { handler } of this.#sessions.values()) handler.exited({ exitCode: -1, signal: 0, reason: "the shim is gone" });
-    this.#sessions.clear();
-    if (!this.#closed && !this.#connecting) void this.#revive();
+    if (!moved) for (const sessionId of this.#startedSessions()) this.#loseSession(sessionId);
+    if (!this.#closed && !this.#connecting) void this.#revive(moved);
   }
 
   /** Tasks block when nobody reads their output, so a new shim must come at once. */
-  async #revive(): Promise<void> {
+  async #revive(moved: boolean): Promise<void> {
     for (let wait = reviveMs.first; !this.#closed; wait = Math.min(wait * 2, reviveMs.most)) {
       try {
         const { pid } = await this.start();
-        this.#deps.log.warn({ shimPid: pid }, "the shim was gone; a new one has taken over its tasks");
+        if (!moved) this.#deps.log.warn({ shimPid: pid }, "the shim was gone; a new one has taken over its tasks");
         return;
       } catch (error) {
         this.#deps.log.warn({ err: error }, "no shim comes up");

@@ -4,11 +4,14 @@ import { Socket } from "node:net";
 import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cgroup } from "./cgroup.js";
-import type { Launcher, SessionPipes, StartedSession } from "./launcher.js";
+import type { SessionHandover, TerminalHandover } from "./handover.js";
+import type { Launcher } from "./launcher.js";
+import type { SessionPipes, StartedSession } from "./launcher-process.js";
 import { OutputPump } from "./output-pump.js";
 import { kill, pidsWithMarker, readStat } from "./proc.js";
 import { type SessionExit, type SessionInfo, type SessionSpec, unackedLimitBytes } from "./protocol.js";
 import { openTerminal, resizeTerminal, type TerminalSize } from "./pty.js";
+import { descriptorOf } from "./stream-handle.js";
 import { TerminalInput } from "./terminal-input.js";
 
 /** A client that is gone: how long its command has after HUP, and again after TERM. */
@@ -17,6 +20,11 @@ const endGraceMs = 1_000;
 const rawHangupMs = 5_000;
 /** Control-D, which a terminal in canonical mode takes for the end of input. */
 const endOfTransmission = Buffer.from([4]);
+
+/** After a takeover: how long a session waits for its client. */
+const attachMs = 10_000;
+/** How long a takeover waits for a command to take the input that it was given. */
+const inputDeadlineMs = 1_000;
 
 const sessionMarker = "ALLOCD_SESSION";
 
@@ -40,9 +48,11 @@ export class ExecSession {
   readonly #spec: SessionSpec;
   readonly #deps: SessionDeps;
   readonly #listener: SessionListener;
-  readonly #pumps: OutputPump[] = [];
+  readonly #pumps = new Map<1 | 2, OutputPump>();
   /** Of the command, which leads a session and a group of its own; 0 until it runs. */
   #pid = 0;
+  #launcher = 0;
+  #exit: SessionExit | null = null;
   #starting: Promise<void> = Promise.resolve();
   #isOver = false;
   #onOver: () => void = () => {};
@@ -57,6 +67,9 @@ export class ExecSession {
   #slave = -1;
   #terminalPath = "";
   #unacked = 0;
+  /** Outputs that were handed over and are not read yet. */
+  #waiting: SessionHandover["outputs"][number][] = [];
+  #onAttached: () => void = () => {};
   #held = false;
   #reason = "";
   #ending = false;
@@ -85,20 +98,94 @@ export class ExecSession {
       const cgroups = this.#deps.cgroup?.session(sessionId) ?? [];
       const terminal = tty && this.#openTerminal(tty);
       const command = { id: sessionId, argv, env: { ...env, [sessionMarker]: sessionId }, cwd, user, cgroups, tty: terminal };
-      const { pid, pipes, exited } = await this.#deps.launcher.startSession(command);
+      const { pid, launcher, pipes, exited } = await this.#deps.launcher.startSession(command);
       this.#pid = pid;
+      this.#launcher = launcher;
       if (pipes) this.#openPipes(pipes);
       void this.#finish(exited);
     } catch (error) {
       // It may have come to its command before whoever started it was lost.
       await this.#killTree();
-      for (const pump of this.#pumps) pump.close();
+      for (const pump of this.#pumps.values()) pump.close();
       this.#closeInput();
       if (this.#slave >= 0) closeSync(this.#slave);
       await this.#removeCgroup();
       this.#onFinished();
       throw error;
     }
+  }
+
+  /** Goes on with one that an earlier shim has started; its output waits for `attach`. */
+  adopt({ pid, launcher, cgroup, exit, unacked, terminal, stdin, outputs }: SessionHandover): void {
+    this.#pid = pid;
+    this.#launcher = launcher;
+    this.#unacked = unacked;
+    if (cgroup !== null) this.#deps.cgroup?.adoptSession(this.#spec.sessionId, cgroup);
+    if (stdin !== null) this.#openInput(stdin);
+    if (terminal) this.#useTerminal(terminal);
+    this.#waiting = [...outputs];
+    const ended = exit ? Promise.resolve(exit) : this.#deps.launcher.awaitSession(this.#spec.sessionId, launcher);
+    const abandoned = setTimeout(() => void this.end("the client is gone"), attachMs);
+    const attached = new Promise<void>((resolve) => {
+      this.#onAttached = () => {
+        clearTimeout(abandoned);
+        resolve();
+      };
+    });
+    void this.#finish(ended, attached);
+  }
+
+  /** Its client is there: the output that an earlier shim has not read flows. */
+  attach(): void {
+    this.#openWaiting();
+    this.#onAttached();
+  }
+
+  #openWaiting(): void {
+    for (const { stream, fd } of this.#waiting.splice(0)) this.#pump(fd, this.#spec.tty ? "pty" : "fifo", stream);
+  }
+
+  /** Stops, and tells what a successor needs to go on. @returns null when it has ended meanwhile, or had to. */
+  async handOver(): Promise<SessionHandover | null> {
+    await this.#starting.catch(() => {});
+    if (!this.#ending && !(await this.#inputTaken())) await this.end("the shim was replaced while the command did not take its input");
+    if (this.#ending || this.#pid === 0) {
+      await this.finished;
+      return null;
+    }
+    const outputs = [...this.#pumps].flatMap(([stream, pump]) => {
+      const fd = pump.stop();
+      return fd === undefined ? [] : [{ stream, fd }];
+    });
+    return {
+      spec: { ...this.#spec, env: {} },
+      pid: this.#pid,
+      launcher: this.#launcher,
+      cgroup: this.#deps.cgroup?.sessionName(this.#spec.sessionId) ?? null,
+      exit: this.#exit,
+      unacked: this.#unacked,
+      terminal: this.#spec.tty && { master: this.#master, slave: this.#slave, path: this.#terminalPath },
+      stdin: this.#pipe && !this.#pipe.writableEnded ? (descriptorOf(this.#pipe) ?? null) : null,
+      outputs: [...outputs, ...this.#waiting],
+    };
+  }
+
+  /** Undoes `handOver`. */
+  takeBack(): void {
+    for (const pump of this.#pumps.values()) pump.resume();
+  }
+
+  /** What was given to the command is in its pipe or terminal: what is not can not be handed over. */
+  async #inputTaken(): Promise<boolean> {
+    let taken = false;
+    const pipe = this.#pipe;
+    const drained =
+      this.#terminal?.drained ?? (pipe && pipe.writableLength > 0 ? new Promise((resolve) => pipe.once("drain", resolve)) : undefined);
+    const done = Promise.resolve(drained).then(() => {
+      taken = true;
+    });
+    await Promise.race([done, pause(inputDeadlineMs, undefined, { ref: false })]);
+    return taken;
   }
 
   get info(): SessionInfo {
@@ -140,7 +227,7 @@ export class ExecSession {
   goOn(): void {
     if (!this.#held || !this.#mayFlow()) return;
     this.#held = false;
-    for (const pump of this.#pumps) pump.resume();
+    for (const pump of this.#pumps.values()) pump.resume();
   }
 
   #mayFlow(): boolean {
@@ -159,19 +246,23 @@ export class ExecSession {
         await Promise.race([this.#over(), pause(endGraceMs, undefined, { ref: false })]);
       }
       await this.#killTree();
-      for (const pump of this.#pumps) pump.close();
+      this.#openWaiting();
+      this.#onAttached();
+      for (const pump of this.#pumps.values()) pump.close();
     }
     await this.finished;
   }
 
-  async #finish(exited: StartedSession["exited"]): Promise<void> {
+  async #finish(exited: StartedSession["exited"], attached: Promise<void> = Promise.resolve()): Promise<void> {
     const exit = await exited;
+    this.#exit = exit;
     this.#isOver = true;
     this.#onOver();
     // Nobody waits for the command any more.
     if (exit.reason !== "") await this.#killTree();
     if (this.#slave >= 0) closeSync(this.#slave);
-    await Promise.all(this.#pumps.map((pump) => pump.ended));
+    await attached;
+    await Promise.all([...this.#pumps.values()].map((pump) => pump.ended));
     this.#closeInput();
     this.#listener.exited({ ...exit, reason: exit.reason || this.#reason });
     await this.#removeCgroup();
@@ -185,11 +276,15 @@ export class ExecSession {
     });
   }
 
-  #openPipes({ stdin, stdout, stderr }: SessionPipes): void {
+  #openInput(stdin: number): void {
     const pipe = new Socket({ fd: stdin, readable: false, writable: true });
     // The command has closed its stdin, which is its right.
     pipe.on("error", () => pipe.destroy());
     this.#pipe = pipe;
+  }
+
+  #openPipes({ stdin, stdout, stderr }: SessionPipes): void {
+    this.#openInput(stdin);
     this.#pump(stdout, "fifo", 1);
     this.#pump(stderr, "fifo", 2);
   }
@@ -197,12 +292,17 @@ export class ExecSession {
   /** @returns its path. */
   #openTerminal(size: TerminalSize): string {
     const terminal = openTerminal(size, this.#spec.user);
-    this.#master = terminal.master;
-    this.#slave = terminal.slave;
-    this.#terminalPath = terminal.path;
-    const pump = this.#pump(terminal.master, "pty", 1);
-    this.#terminal = new TerminalInput(terminal.master, () => pump.isOpen);
+    this.#useTerminal(terminal);
+    this.#pump(terminal.master, "pty", 1);
     return terminal.path;
+  }
+
+  #useTerminal({ master, slave, path }: TerminalHandover): void {
+    this.#master = master;
+    this.#slave = slave;
+    this.#terminalPath = path;
+    // Its output's reader owns the descriptor.
+    this.#terminal = new TerminalInput(master, () => [...this.#pumps.values()].every((pump) => pump.isOpen));
   }
 
   #pump(fd: number, kind: "fifo" | "pty", stream: 1 | 2): OutputPump {
@@ -214,7 +314,7 @@ export class ExecSession {
       if (!flows) this.#held = true;
       return flows;
     });
-    this.#pumps.push(pump);
+    this.#pumps.set(stream, pump);
     void pump.ended.then(() => this.#listener.closed(stream));
     return pump;
   }

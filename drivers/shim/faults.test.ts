@@ -111,7 +111,8 @@ describe("one shim", () => {
   });
 
   test("a launcher that is killed costs its sessions, and no task", async () => {
-    const ended = shim.exit(await shim.client.startRun(shim.spec("launched", "sleep 1; exit 5")));
+    const go = join(shim.dir, "go");
+    const ended = shim.exit(await shim.client.startRun(shim.spec("launched", `while [ ! -e ${go} ]; do sleep 0.01; done; exit 5`)));
     const argv = ["/bin/sh", "-c", "setsid sleep 1000 & echo $!; wait"];
     const { reason, stdout } = await shim.session({ sessionId: "s", runId: "launched", argv }, async (text) => {
       await until(() => text() !== "");
@@ -121,6 +122,7 @@ describe("one shim", () => {
     expect(reason).toBe("the launcher of commands was killed");
     expect(runs(Number(stdout))).toBe(false);
     expect(await shim.run("after", "exit 6")).toMatchObject({ exitCode: 6 });
+    writeFileSync(go, "");
     expect(await ended).toMatchObject({ exitCode: 5, error: "" });
   });
 

@@ -1,11 +1,5 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { closeSync, constants, openSync } from "node:fs";
-import type { Readable, Writable } from "node:stream";
-import { fileURLToPath } from "node:url";
+import { type LauncherHandover, LauncherProcess, type StartedSession } from "./launcher-process.js";
 import type { RunUser, SessionExit } from "./protocol.js";
-
-/** Built from launch/*.c, beside this module in the built tree. */
-const program = fileURLToPath(new URL("./allocd-launch", import.meta.url));
 
 /** How a command is started, whatever it is for. */
 interface Command {
@@ -30,26 +24,6 @@ export interface RunCommand extends Command {
   readonly output: { readonly stdout: string; readonly stderr: string } | null;
 }
 
-/** Our ends of the pipes of a session's command: written and read without blocking. */
-export interface SessionPipes {
-  readonly stdin: number;
-  readonly stdout: number;
-  readonly stderr: number;
-}
-
-export interface StartedSession {
-  readonly pid: number;
-  /** Null with a terminal. */
-  readonly pipes: SessionPipes | null;
-  /** How the command ended; never rejects. */
-  readonly exited: Promise<SessionExit>;
-}
-
-interface Waiting {
-  readonly resolve: (session: StartedSession) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /**
  * The small process that starts every command, for a spawn from Node would stop the shim for longer than a start may take
  * (launch/launch.h). One that dies is replaced at the next start; guards and commands go on without it.
@@ -58,116 +32,77 @@ export class Launcher {
   /** Called when a run's guard could not be started, or has ended. */
   onRun: (runId: string, failure: string | null) => void = () => {};
 
-  #child: ChildProcessByStdio<Writable, Readable, null> | undefined;
-  #closed = false;
-  readonly #runs = new Set<string>();
-  readonly #starting = new Map<string, Waiting>();
-  readonly #running = new Map<string, (exit: SessionExit) => void>();
-
   readonly #owner: string;
+  #current: LauncherProcess;
+  /** Of the shim that was here before, for as long as its sessions go on. */
+  readonly #earlier: LauncherProcess[];
+  #closed = false;
 
-  /** @param owner the shim's runtime directory, by which its launcher and guards are told from another's in a list of processes. */
-  constructor(owner: string) {
+  /**
+   * @param owner the shim's runtime directory, by which its launcher and guards are told from another's in a list of processes.
+   * @param earlier what the shim before us has handed over.
+   */
+  constructor(owner: string, earlier: readonly LauncherHandover[] = []) {
     this.#owner = owner;
+    this.#earlier = earlier.map((handover) => LauncherProcess.adopt(handover));
     // At once: the first start should not pay for it.
-    this.#process();
+    this.#current = this.#launch();
   }
 
   /** Asks for a guard, which makes the run's record before the command. @throws when that can not even be asked for. */
   startRun(run: RunCommand): void {
     const { stdout, stderr } = run.output ?? { stdout: "", stderr: "" };
     const words = ["run", ...placeWords(run, String(run.oomScoreAdj)), stdout, stderr, run.runDir, run.notice];
-    this.#request([...words, ...listWords(run.guardCgroups.map(procsFile)), ...commandWords(run)]);
-    this.#runs.add(run.id);
+    this.#process().startRun(run.id, [...words, ...listWords(run.guardCgroups.map(procsFile)), ...commandWords(run)]);
   }
 
   /** Resolves when the command runs. @throws when it does not; nothing is left then. */
-  startSession(session: Command): Promise<StartedSession> {
-    return new Promise((resolve, reject) => {
-      this.#request(["session", ...placeWords(session, ""), "", "", "", "", "0", ...commandWords(session)]);
-      this.#starting.set(session.id, { resolve, reject });
-    });
+  async startSession(session: Command): Promise<StartedSession> {
+    const words = ["session", ...placeWords(session, ""), "", "", "", "", "0", ...commandWords(session)];
+    return this.#process().startSession(session.id, words);
+  }
+
+  /** How the command of a session ends that was handed over. @param launcher the number of its launcher's process. */
+  async awaitSession(id: string, launcher: number): Promise<SessionExit> {
+    const process = this.#earlier.find(({ pid }) => pid === launcher);
+    if (!process) return { exitCode: -1, signal: 0, reason: "its launcher was not handed over" };
+    const exit = await process.awaitSession(id);
+    if (process.isIdle) process.close();
+    return exit;
+  }
+
+  /**
+   * Mounts a tmpfs, or with empty options takes away what is mounted.
+   *
+   * @returns the errno; 0 when it is done. @throws when it can not be tried.
+   */
+  async mount(id: string, path: string, options: string): Promise<number> {
+    return this.#process().mount(id, ["mount", id, path, options]);
   }
 
   close(): void {
     this.#closed = true;
-    this.#child?.stdin.end();
+    for (const process of [this.#current, ...this.#earlier]) process.close();
   }
 
-  #request(words: readonly string[]): void {
-    // A word's end is a NUL; one within it would be the end of another.
-    if (words.some((word) => word.includes("\0"))) throw new Error("a NUL in the command, its environment or its directory");
-    const body = Buffer.from(`${words.join("\0")}\0`);
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(body.length);
-    const { stdin } = this.#process();
-    stdin.cork();
-    stdin.write(length);
-    stdin.write(body);
-    stdin.uncork();
+  /** Stops listening to all launchers that are there, for a successor that will. */
+  handOver(): LauncherHandover[] {
+    return [this.#current, ...this.#earlier].flatMap((process) => process.handOver() ?? []);
   }
 
-  #process(): ChildProcessByStdio<Writable, Readable, null> {
-    if (this.#child) return this.#child;
+  /** Undoes `handOver`. */
+  takeBack(): void {
+    for (const process of [this.#current, ...this.#earlier]) process.takeBack();
+  }
+
+  #process(): LauncherProcess {
     if (this.#closed) throw new Error("the shim ends");
-    const child = spawn(program, [this.#owner], { cwd: "/", env: {}, stdio: ["pipe", "pipe", "inherit"], detached: true });
-    const gone = (): void => {
-      if (this.#child === child) this.#lost();
-    };
-    child.once("exit", gone);
-    child.once("error", gone);
-    child.stdin.on("error", gone);
-    let rest = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) this.#reply(line, child.pid ?? 0);
-    });
-    this.#child = child;
-    return child;
+    if (this.#current.isGone) this.#current = this.#launch();
+    return this.#current;
   }
 
-  #reply(line: string, pid: number): void {
-    const [word, id = "", ...rest] = line.split(" ");
-    if (word === "failed") this.#failed(id, rest.join(" "));
-    else if (word === "started") this.#started(id, rest.map(Number), pid);
-    else if (this.#runs.delete(id)) this.onRun(id, null);
-    else {
-      const [exitCode = -1, signal = 0] = rest.map(Number);
-      this.#running.get(id)?.({ exitCode, signal, reason: "" });
-      this.#running.delete(id);
-    }
-  }
-
-  #started(id: string, [pid = 0, ...fds]: readonly number[], launcherPid: number): void {
-    const waiting = this.#starting.get(id);
-    this.#starting.delete(id);
-    const exited = new Promise<SessionExit>((resolve) => this.#running.set(id, resolve));
-    try {
-      waiting?.resolve({ pid, pipes: openPipes(launcherPid, fds), exited });
-    } catch (error) {
-      waiting?.reject(error as Error);
-    } finally {
-      this.#request(["taken", id]);
-    }
-  }
-
-  #failed(id: string, reason: string): void {
-    if (this.#runs.delete(id)) this.onRun(id, asGoWouldSay(reason));
-    this.#starting.get(id)?.reject(new Error(asGoWouldSay(reason)));
-    this.#starting.delete(id);
-  }
-
-  #lost(): void {
-    this.#child = undefined;
-    const reason = "the launcher of commands was killed";
-    // Guards go on; what was on its way may be there or not, which their records tell.
-    for (const id of this.#runs) this.onRun(id, null);
-    this.#runs.clear();
-    for (const { reject } of this.#starting.values()) reject(new Error(reason));
-    this.#starting.clear();
-    for (const end of this.#running.values()) end({ exitCode: -1, signal: 0, reason });
-    this.#running.clear();
+  #launch(): LauncherProcess {
+    return LauncherProcess.start(this.#owner, (runId, failure) => this.onRun(runId, failure));
   }
 }
 
@@ -189,24 +124,3 @@ const commandWords = ({ cgroups, argv, env }: Command): string[] => [
   // No program can be given a variable without a name.
   ...listWords(Object.entries(env).flatMap(([name, value]) => (name === "" ? [] : [`${name}=${value}`]))),
 ];
-
-/** A pipe's end is opened anew, without blocking: Node can not be handed a descriptor. */
-function openPipes(launcherPid: number, fds: readonly number[]): SessionPipes | null {
-  const opened: number[] = [];
-  try {
-    for (const [index, fd] of fds.entries()) {
-      if (fd < 0) return null;
-      const flags = (index === 0 ? constants.O_WRONLY : constants.O_RDONLY) | constants.O_NONBLOCK;
-      opened.push(openSync(`/proc/${launcherPid}/fd/${fd}`, flags));
-    }
-  } catch (error) {
-    for (const fd of opened) closeSync(fd);
-    throw error;
-  }
-  const [stdin = -1, stdout = -1, stderr = -1] = opened;
-  return { stdin, stdout, stderr };
-}
-
-/** The kernel's words begin with a capital in C and not in Go, whose texts users know: "permission denied". */
-export const asGoWouldSay = (reason: string): string =>
-  reason.replace(/: ([A-Z])(?=[a-z])/, (_, first: string) => `: ${first.toLowerCase()}`);

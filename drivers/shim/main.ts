@@ -1,12 +1,13 @@
-import { mkdirSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, readFileSync, writeSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { firstInherited, type Handover, readyFd } from "./handover.js";
 import { ShimServer } from "./server.js";
 import { Shim } from "./shim.js";
 import { takeShimLock } from "./shim-lock.js";
 
 /*
- * The shim's process: `node main.js <runtime directory>`. Its log is one JSON line a message on stderr.
+ * The shim's process: `node main.js <runtime directory>`, with `--take-over` by an earlier one that hands over to it. Its log is one JSON line a message on stderr.
  */
 
 /** How long one that is ending may take to let go of the directory. */
@@ -32,32 +33,39 @@ const answers = (path: string): Promise<boolean> =>
     socket.once("error", () => end(false));
   });
 
-/** @returns false when another shim has the directory and answers there. */
-async function becomeTheOne(dir: string, path: string): Promise<boolean> {
+/** @returns the lock's descriptor; undefined when another shim has the directory and answers there. */
+async function becomeTheOne(dir: string, path: string): Promise<number | undefined> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  for (const deadline = performance.now() + lockDeadlineMs; !takeShimLock(dir); await pause(20)) {
-    if (await answers(path)) return false;
+  for (const deadline = performance.now() + lockDeadlineMs; ; await pause(20)) {
+    const lockFd = takeShimLock(dir);
+    if (lockFd !== undefined) return lockFd;
+    if (await answers(path)) return undefined;
     if (performance.now() > deadline) throw new Error(`another shim holds ${dir}/lock and does not answer`);
   }
-  return true;
 }
 
-async function run(dir: string): Promise<void> {
+async function run(dir: string, takesOver: boolean): Promise<void> {
   const path = `${dir}/shim.sock`;
-  if (!(await becomeTheOne(dir, path))) {
+  const handover = takesOver ? (JSON.parse(readFileSync(0, "utf8")) as Handover) : undefined;
+  const lockFd = takesOver ? firstInherited : await becomeTheOne(dir, path);
+  if (lockFd === undefined) {
     log("another shim answers here already");
     return;
   }
   // A terminal that the agent was started from, and its Ctrl-C, are no business of the tasks.
   process.on("SIGHUP", () => {});
   process.on("SIGINT", () => {});
-  const shim = new Shim(dir, log);
-  const server = new ShimServer(shim, path);
+  const shim = new Shim(dir, log, handover);
+  const server = new ShimServer(shim, path, lockFd, () => process.exit(0));
   await server.listen();
   // A defect in the handling of one task must not cost the others: the records allow to go on.
   process.on("uncaughtException", (error) => log("defect", { error: error.stack }));
   process.on("unhandledRejection", (error) => log("defect", { error: error instanceof Error ? error.stack : String(error) }));
-  log("ready");
+  log("ready", takesOver ? { tookOver: true } : {});
+  if (takesOver) {
+    writeSync(readyFd, "ready");
+    closeSync(readyFd);
+  }
   process.on("SIGTERM", () => {
     server.close();
     void shim.close().then(() => process.exit(0));
@@ -67,9 +75,9 @@ async function run(dir: string): Promise<void> {
 // Node itself writes there what a child has said, and a full disk would be an error that nobody handles.
 process.stderr.on("error", () => {});
 const dir = process.argv[2];
-if (!dir) throw new Error("usage: node main.js RUNTIME_DIR");
+if (!dir) throw new Error("usage: node main.js RUNTIME_DIR [--take-over]");
 try {
-  await run(dir);
+  await run(dir, process.argv[3] === "--take-over");
 } catch (error) {
   log("the shim can not be started", { error: (error as Error).stack });
   // At once: what was opened so far would keep it alive, and with it the lock.

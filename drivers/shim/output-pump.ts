@@ -1,6 +1,7 @@
 import { readSync } from "node:fs";
 import { Socket, type SocketConstructorOpts } from "node:net";
 import { ReadStream } from "node:tty";
+import { descriptorOf, resumeReading, stopReading } from "./stream-handle.js";
 
 /** Shared by all pumps: a chunk is taken from it before the next read. What a pipe holds at most, and the fastest size measured. */
 const chunk = Buffer.allocUnsafe(64 * 1024);
@@ -38,8 +39,14 @@ export class OutputPump {
     return !this.#socket.destroyed;
   }
 
+  /** Stops at once; what has not been read stays where it is. @returns the descriptor, undefined when the output is at its end. */
+  stop(): number | undefined {
+    stopReading(this.#socket);
+    return descriptorOf(this.#socket);
+  }
+
   resume(): void {
-    this.#socket.resume();
+    resumeReading(this.#socket);
   }
 
   /** Gives up what may still come. */

@@ -5,6 +5,12 @@
 
 export const protocolVersion = 1;
 
+/** The program of a shim, and the node that runs it. */
+export interface ShimProgram {
+  readonly node: string;
+  readonly main: string;
+}
+
 /** Output of a session that its client has not passed on yet; above it the command has to wait. */
 export const unackedLimitBytes = 1024 * 1024;
 
@@ -25,6 +31,14 @@ export type Request =
   | { readonly op: "session.resize"; readonly sessionId: string; readonly rows: number; readonly cols: number }
   /** The client has passed on so many bytes of output. */
   | { readonly op: "session.ack"; readonly sessionId: string; readonly bytes: number }
+  /** Whoever asks is the session's client from now on; after a takeover its output waits for that. */
+  | { readonly op: "session.attach"; readonly sessionId: string }
+  /** Starts a successor and hands everything over to it. */
+  | { readonly op: "upgrade"; readonly program: ShimProgram }
+  /** Idempotent. Only where `hello` says that there are mounts. */
+  | { readonly op: "mount.tmpfs"; readonly mount: TmpfsMount }
+  /** Takes away all that is mounted below a directory, or on it. */
+  | { readonly op: "mount.remove"; readonly below: string }
   /** HUP, then TERM, then KILL of the session's tree. */
   | { readonly op: "session.end"; readonly sessionId: string; readonly reason: string };
 
@@ -35,6 +49,8 @@ export type Reply =
   | { readonly id: number; readonly ok: false; readonly code: ShimErrorCode; readonly message: string };
 
 export type Notice =
+  /** A successor has taken over: connect again. */
+  | { readonly notice: "moved" }
   | { readonly notice: "run.exited"; readonly runId: string; readonly exit: RunExit }
   /** Payload: bytes of stdout (1) or stderr (2). */
   | { readonly notice: "session.output"; readonly sessionId: string; readonly stream: 1 | 2 }
@@ -43,7 +59,7 @@ export type Notice =
 
 export type ReplyHeader = Reply | Notice;
 
-export type ShimErrorCode = "EVERSION" | "ENOENT" | "ESRCH" | "ESTART" | "ELIMIT" | "EINTERNAL";
+export type ShimErrorCode = "EVERSION" | "EMOVED" | "ENOENT" | "ESRCH" | "ESTART" | "ELIMIT" | "EINTERNAL";
 
 /** One run of a task: the process tree, where its output goes and what limits it. */
 export interface RunSpec {
@@ -59,6 +75,16 @@ export interface RunSpec {
   /** Null: output is thrown away. */
   readonly logs: RunLogs | null;
   readonly cgroup: RunCgroup;
+}
+
+export interface TmpfsMount {
+  /** An absolute path, whose last part is no link. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Whose it is. */
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
 }
 
 export interface RunUser {
@@ -143,9 +169,13 @@ export interface ShimList {
 export interface ShimHello {
   readonly version: number;
   readonly pid: number;
+  /** Unix milliseconds of its build; absent in the first versions. */
+  readonly builtAt?: number;
   readonly bootId: string;
   /** How limits are applied on this host: "v1", "v2" or why there are none. */
   readonly cgroups: string;
+  /** Whether it can mount. Absent: a shim of an earlier version, which can not. */
+  readonly mounts?: boolean;
 }
 
 /** A request that the shim refused. */

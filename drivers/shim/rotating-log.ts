@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, unlinkSync, writeSync } from "node:fs";
 
 /** Within so many bytes of a file's end the log turns to the next file at a line's end. Source: reference behaviour §5.6. */
 const lineScanBytes = 32 * 1024;
@@ -9,6 +9,12 @@ export interface RotatingLogOptions {
   readonly name: string;
   readonly maxFiles: number;
   readonly maxFileBytes: number;
+}
+
+/** How far a log has come. */
+export interface LogPlace {
+  readonly index: number;
+  readonly size: number;
 }
 
 /**
@@ -35,6 +41,17 @@ export class RotatingLog {
       closeSync(this.#dirFd);
       throw error;
     }
+  }
+
+  get place(): LogPlace {
+    return { index: this.#index, size: this.#size };
+  }
+
+  /** How many bytes were written since the log was at a place; what has been removed since is not counted. */
+  bytesSince({ index, size }: LogPlace): number {
+    return this.#indexes()
+      .filter((candidate) => candidate >= index)
+      .reduce((sum, candidate) => sum + sizeOf(this.#path(candidate)) - (candidate === index ? size : 0), 0);
   }
 
   /**
@@ -127,6 +144,8 @@ export class RotatingLog {
     return `/proc/self/fd/${this.#dirFd}/${this.#options.name}.${index}`;
   }
 }
+
+const sizeOf = (path: string): number => lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 /** Errors of an open that mean "something else lies there": a link, a directory, a FIFO or socket without a reader. */
 const replaceable = new Set(["ELOOP", "EISDIR", "ENXIO", "EMLINK"]);

@@ -1,5 +1,5 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { asGoWouldSay } from "./launcher.js";
+import { asGoWouldSay } from "./launcher-process.js";
 import type { ProcessIdentity } from "./proc.js";
 import type { RunExit, RunSpec } from "./protocol.js";
 

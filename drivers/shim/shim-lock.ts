@@ -6,14 +6,14 @@ import { closeSync, openSync } from "node:fs";
  * It ends with the process, however that ends. Node has no flock(2), but a lock that flock(1) takes on a descriptor of
  * ours stays with the descriptor.
  *
- * @returns whether it is ours now.
+ * @returns its descriptor when it is ours now, to be kept open; undefined when it is another's.
  * @throws the file system's error.
  */
-export function takeShimLock(dir: string): boolean {
+export function takeShimLock(dir: string): number | undefined {
   const fd = openSync(`${dir}/lock`, "a", 0o600);
   const { status, error } = spawnSync("/usr/bin/flock", ["--exclusive", "--nonblock", "3"], { stdio: ["ignore", "ignore", "ignore", fd] });
   // Never closed when taken: that would give it up.
   if (status !== 0) closeSync(fd);
   if (error) throw error;
-  return status === 0;
+  return status === 0 ? fd : undefined;
 }

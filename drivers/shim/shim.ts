@@ -1,22 +1,25 @@
 import { execFileSync } from "node:child_process";
 import { constants, existsSync, mkdirSync, openSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { findHierarchy } from "./cgroup.js";
-import { ExecSession } from "./exec-session.js";
+import { ExecSession, type SessionDeps, type SessionListener } from "./exec-session.js";
 import { FifoPool } from "./fifo-pool.js";
+import { type Handover, type SessionHandover, startSuccessor } from "./handover.js";
 import { Launcher } from "./launcher.js";
+import { Mounts } from "./mounts.js";
 import { OutputPump } from "./output-pump.js";
 import { readBootId } from "./proc.js";
+import { shimBuiltAt } from "./program.js";
 import {
   type Notice,
   protocolVersion,
   type Request,
   type RunInfo,
   type RunSpec,
-  type SessionExit,
   type SessionSpec,
   ShimError,
   type ShimHello,
   type ShimList,
+  type ShimProgram,
 } from "./protocol.js";
 import { leftRuns, RunDir } from "./run-dir.js";
 import { TaskRun, type TaskRunDeps } from "./task-run.js";
@@ -41,14 +44,22 @@ export class Shim {
   readonly #runsDir: string;
   readonly #deps: TaskRunDeps;
   readonly #runs = new Map<string, TaskRun>();
-  readonly #sessions = new Map<string, { readonly session: ExecSession; readonly peer: Peer; readonly runId: string }>();
+  readonly #sessions = new Map<string, { readonly session: ExecSession; peer: Peer | null; readonly runId: string }>();
+  readonly #mounts: Mounts;
   readonly #peers = new Set<Peer>();
   readonly #bootId = readBootId();
   readonly #notices: OutputPump;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
+  readonly #dir: string;
+  /** Whether a successor is taking over: nothing may be begun any more. */
+  #isMoving = false;
 
-  /** @param dir the runtime directory: on tmpfs, 0700, this shim's own. */
-  constructor(dir: string, log: TaskRunDeps["log"]) {
+  /**
+   * @param dir the runtime directory: on tmpfs, 0700, this shim's own.
+   * @param handover what the shim before us has handed over, if one has.
+   */
+  constructor(dir: string, log: TaskRunDeps["log"], handover?: Handover) {
+    this.#dir = dir;
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.#forgetEarlierBoot(dir);
     this.#runsDir = `${dir}/runs`;
@@ -57,19 +68,22 @@ export class Shim {
     mkdirSync(`${dir}/fifos`, { mode: 0o700 });
     const noticePath = `${dir}/notice`;
     if (!existsSync(noticePath)) execFileSync("/usr/bin/mkfifo", ["-m", "600", noticePath]);
-    const launcher = new Launcher(dir);
+    const launcher = new Launcher(dir, handover?.launchers);
     launcher.onRun = (runId, failure) => {
       if (failure === null) this.#runs.get(runId)?.guardGone();
       else this.#runs.get(runId)?.failed(failure);
     };
+    this.#mounts = new Mounts(launcher);
     this.#deps = { hierarchy: findHierarchy(), fifos: new FifoPool(`${dir}/fifos`), launcher, noticePath, log };
     // Open both ways: a FIFO whose last writer goes would be at its end.
     this.#notices = new OutputPump(openSync(noticePath, constants.O_RDWR | constants.O_NONBLOCK), "fifo", (bytes) => this.#onNotice(bytes));
     this.#timer = setInterval(() => this.#lookAtAll(), lookEveryMs);
-    this.#adoptAll();
+    this.#adoptAll(handover?.terminals ?? {});
+    for (const session of handover?.sessions ?? []) this.#adoptSession(session);
   }
 
-  async handle(request: Request, payload: Buffer, peer: Peer): Promise<unknown> {
+  async handle(request: Exclude<Request, { readonly op: "upgrade" }>, payload: Buffer, peer: Peer): Promise<unknown> {
+    if (this.#isMoving) throw new ShimError("EMOVED", "another shim is taking over");
     switch (request.op) {
       case "hello":
         return this.#hello(request.version);
@@ -96,6 +110,14 @@ export class Shim {
       case "session.ack":
         this.#sessions.get(request.sessionId)?.session.ack(request.bytes);
         return {};
+      case "session.attach":
+        return this.#attach(request.sessionId, peer);
+      case "mount.tmpfs":
+        await this.#mounts.addTmpfs(request.mount);
+        return {};
+      case "mount.remove":
+        await this.#mounts.removeBelow(request.below);
+        return {};
       case "session.end":
         await this.#sessions.get(request.sessionId)?.session.end(request.reason);
         return {};
@@ -114,6 +136,8 @@ export class Shim {
   /** A client is gone: tasks go on, the sessions that it had opened end. */
   leave(peer: Peer): void {
     this.#peers.delete(peer);
+    // They are a successor's now, or ours again at once.
+    if (this.#isMoving) return;
     for (const { session, peer: owner } of this.#sessions.values()) if (owner === peer) void session.end("the client is gone");
   }
 
@@ -125,9 +149,70 @@ export class Shim {
     this.#deps.launcher.close();
   }
 
+  /**
+   * Lets a successor take over.
+   *
+   * @param lockFd the lock of the runtime directory.
+   * @returns the successor's number; this shim has nothing to do any more then.
+   * @throws when it does not come up; then all is as before.
+   */
+  async handOver(program: ShimProgram, lockFd: number): Promise<number> {
+    if (this.#isMoving) throw new ShimError("EMOVED", "another shim is taking over");
+    this.#isMoving = true;
+    try {
+      clearInterval(this.#timer);
+      return await startSuccessor(program, this.#dir, lockFd, await this.#handover());
+    } catch (error) {
+      this.#takeBack();
+      throw new ShimError("ESTART", (error as Error).message, { cause: error });
+    }
+  }
+
+  async #handover(): Promise<Handover> {
+    const sessions = await Promise.all([...this.#sessions.values()].map(({ session }) => session.handOver()));
+    const terminals = await Promise.all([...this.#runs.values()].map(async (run) => [run.runId, await run.handOver()] as const));
+    this.#notices.stop();
+    return {
+      launchers: this.#deps.launcher.handOver(),
+      sessions: sessions.filter((session) => session !== null),
+      terminals: Object.fromEntries(terminals.flatMap(([runId, terminal]) => (terminal ? [[runId, terminal]] : []))),
+    };
+  }
+
+  #takeBack(): void {
+    this.#isMoving = false;
+    this.#timer = setInterval(() => this.#lookAtAll(), lookEveryMs);
+    this.#deps.launcher.takeBack();
+    this.#notices.resume();
+    for (const { session } of this.#sessions.values()) session.takeBack();
+    for (const run of this.#runs.values()) run.takeBack();
+  }
+
+  #adoptSession(handover: SessionHandover): void {
+    const { spec } = handover;
+    const session = new ExecSession(spec, this.#sessionDeps(this.#runs.get(spec.runId)), this.#listener(spec.sessionId));
+    this.#sessions.set(spec.sessionId, { session, peer: null, runId: spec.runId });
+    session.adopt(handover);
+  }
+
+  #attach(sessionId: string, peer: Peer): object {
+    const entry = this.#sessions.get(sessionId);
+    if (!entry) throw new ShimError("ENOENT", `session ${sessionId} is not known`);
+    entry.peer = peer;
+    entry.session.attach();
+    return {};
+  }
+
   #hello(version: number): ShimHello {
     if (version !== protocolVersion) throw new ShimError("EVERSION", `protocol ${version} is not known here, this is ${protocolVersion}`);
-    return { version: protocolVersion, pid: process.pid, bootId: this.#bootId, cgroups: this.#deps.hierarchy.description };
+    return {
+      version: protocolVersion,
+      pid: process.pid,
+      builtAt: shimBuiltAt,
+      bootId: this.#bootId,
+      cgroups: this.#deps.hierarchy.description,
+      mounts: process.getuid?.() === 0,
+    };
   }
 
   #list(): ShimList {
@@ -192,17 +277,8 @@ export class Shim {
     const run = this.#run(spec.runId);
     if (this.#sessions.size >= maxSessions) throw new ShimError("ELIMIT", `there are ${maxSessions} sessions already`);
     const { sessionId } = spec;
-    const listener = {
-      isFull: () => peer.isFull(),
-      output: (stream: 1 | 2, bytes: Buffer) => peer.send({ notice: "session.output", sessionId, stream }, bytes),
-      closed: (stream: 1 | 2) => peer.send({ notice: "session.closed", sessionId, stream }),
-      exited: (exit: SessionExit) => {
-        this.#sessions.delete(sessionId);
-        peer.send({ notice: "session.exited", sessionId, exit });
-      },
-    };
     if (!run.running) throw new ShimError("ESRCH", "the task is not running");
-    const session = new ExecSession(spec, { ...this.#deps, cgroup: run.cgroup }, listener);
+    const session = new ExecSession(spec, this.#sessionDeps(run), this.#listener(sessionId));
     this.#sessions.set(sessionId, { session, peer, runId: spec.runId });
     try {
       await session.start();
@@ -211,6 +287,24 @@ export class Shim {
       throw new ShimError("ESTART", (error as Error).message, { cause: error });
     }
     return session.info;
+  }
+
+  #sessionDeps(run: TaskRun | undefined): SessionDeps {
+    return { ...this.#deps, cgroup: run?.cgroup ?? null };
+  }
+
+  /** Tells whoever is the session's client at the time. */
+  #listener(sessionId: string): SessionListener {
+    const peer = (): Peer | null => this.#sessions.get(sessionId)?.peer ?? null;
+    return {
+      isFull: () => peer()?.isFull() ?? true,
+      output: (stream, bytes) => peer()?.send({ notice: "session.output", sessionId, stream }, bytes),
+      closed: (stream) => peer()?.send({ notice: "session.closed", sessionId, stream }),
+      exited: (exit) => {
+        peer()?.send({ notice: "session.exited", sessionId, exit });
+        this.#sessions.delete(sessionId);
+      },
+    };
   }
 
   #run(runId: string): TaskRun {
@@ -235,11 +329,11 @@ export class Shim {
     for (const run of this.#runs.values()) run.check();
   }
 
-  #adoptAll(): void {
+  #adoptAll(terminals: Handover["terminals"]): void {
     for (const dir of leftRuns(this.#runsDir)) {
       try {
         // Otherwise the command was never started, and its agent will ask again.
-        if (dir.wasStarted()) this.#register(dir, dir.spec()).adopt();
+        if (dir.wasStarted()) this.#register(dir, dir.spec()).adopt(terminals[dir.runId]);
         else dir.remove();
       } catch (error) {
         this.#deps.log("a run can not be taken over", { runId: dir.runId, error: (error as Error).message });

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { shimProgram } from "./program.js";
 import { ShimError } from "./protocol.js";
 
 /** A shell that can name descriptors above 9. */
@@ -22,8 +22,7 @@ export function launchShim(runtimeDir: string, logFile: string): void {
   mkdirSync(runtimeDir, { recursive: true, mode: 0o700 });
   const log = openLog(logFile);
   try {
-    const main = fileURLToPath(new URL("./main.js", import.meta.url));
-    const words = closingAllFds([process.execPath, "--max-semi-space-size=1", main, runtimeDir]);
+    const words = closingAllFds([shimProgram.node, "--max-semi-space-size=1", shimProgram.main, runtimeDir]);
     const child = spawn(words[0] as string, words.slice(1), {
       cwd: "/",
       detached: true,

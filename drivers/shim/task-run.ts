@@ -3,16 +3,14 @@ import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cgroup, CgroupHierarchy } from "./cgroup.js";
 import { type FifoPool, openReader } from "./fifo-pool.js";
+import type { TerminalHandover } from "./handover.js";
 import type { Launcher } from "./launcher.js";
-import { OutputPump } from "./output-pump.js";
 import { isAlive, kill, type ProcessIdentity, pidsWithMarker, readStat, signalProcess } from "./proc.js";
 import type { RunExit, RunInfo, RunSpec } from "./protocol.js";
 import { openTerminal } from "./pty.js";
-import { RotatingLog } from "./rotating-log.js";
 import type { RunDir } from "./run-dir.js";
+import { TaskOutput } from "./task-output.js";
 
-/** How long output is still read when the tree is gone but somebody else holds its FIFO. */
-const drainDeadlineMs = 2_000;
 /** A start that takes longer (a directory on a dead network file system) is answered without its process's number. */
 const startDeadlineMs = 10_000;
 /** How long a signal waits for a command that is on its way. */
@@ -45,6 +43,7 @@ export class TaskRun {
   #main: ProcessIdentity | undefined;
   /** Our own end of the task's terminal, held until the task has ended so that it is not hung up on its way out. */
   #slave = -1;
+  #terminalPath = "";
   #exit: RunExit | null = null;
   #ending: Promise<RunExit> | null = null;
   #starting: Promise<void> = Promise.resolve();
@@ -53,8 +52,7 @@ export class TaskRun {
   #releasing: Promise<void> | null = null;
   /** Whether the main process was gone when the run was taken over: its number may have been given to others meanwhile. */
   #wasGone = false;
-  readonly #pumps: OutputPump[] = [];
-  readonly #logs: RotatingLog[] = [];
+  readonly #output: TaskOutput;
 
   /** Called once, when the run has ended and its output is in the log. */
   onExit: (exit: RunExit) => void = () => {};
@@ -64,6 +62,7 @@ export class TaskRun {
     this.#dir = dir;
     this.#spec = spec;
     this.#deps = deps;
+    this.#output = new TaskOutput(spec.logs, (message, fields) => deps.log(message, { runId: dir.runId, ...fields }));
   }
 
   get info(): RunInfo {
@@ -126,19 +125,43 @@ export class TaskRun {
     });
   }
 
-  /** Goes on with a run that an earlier shim has started. */
-  adopt(): void {
+  /**
+   * Goes on with a run that an earlier shim has started.
+   *
+   * @param terminal the task's terminal, where that shim could hand it over.
+   */
+  adopt(terminal?: TerminalHandover): void {
     const { main } = this.#dir.read();
     this.#wasGone = main === undefined || !isAlive(main);
     // Whatever can not be had again, the task is not the one to pay for it.
     this.#attempt("its cgroup can not be found again", () => this.#makeCgroup());
     if (!this.#spec.tty && this.#spec.logs) {
       for (const stream of ["stdout", "stderr"] as const) {
-        this.#attempt("its output can not be read", () => this.#pump(openReader(this.#dir.fifo(stream)), "fifo", stream));
+        this.#attempt("its output can not be read", () => this.#output.read(openReader(this.#dir.fifo(stream)), "fifo", stream));
       }
     }
-    if (this.#spec.tty) this.#loseTerminal();
+    if (terminal) {
+      this.#slave = terminal.slave;
+      this.#terminalPath = terminal.path;
+      this.#output.read(terminal.master, "pty", "stdout");
+    }
+    if (this.#spec.tty && !terminal) this.#loseTerminal();
     else this.#look();
+  }
+
+  /** Stops reading, for a successor that will. @returns the task's terminal, if it has one. */
+  async handOver(): Promise<TerminalHandover | null> {
+    await this.#starting.catch(() => {});
+    await this.#ending;
+    const [master] = this.#output.stop();
+    if (!this.#spec.tty || master === undefined || this.#exit) return null;
+    return { master, slave: this.#slave, path: this.#terminalPath };
+  }
+
+  /** Undoes `handOver`. */
+  takeBack(): void {
+    this.#output.resume();
+    this.check();
   }
 
   /** The guard could not be started. */
@@ -203,8 +226,7 @@ export class TaskRun {
 
   async #abandon(): Promise<void> {
     this.#closeSlave();
-    for (const pump of this.#pumps) pump.close();
-    for (const log of this.#logs) log.close();
+    await this.#output.close();
     await this.#cgroup
       ?.remove()
       .catch((error: Error) => this.#deps.log("a cgroup can not be removed", { runId: this.runId, error: error.message }));
@@ -231,47 +253,15 @@ export class TaskRun {
     if (tty) {
       const terminal = openTerminal(taskTerminal, user);
       this.#slave = terminal.slave;
-      this.#pump(terminal.master, "pty", "stdout");
+      this.#terminalPath = terminal.path;
+      this.#output.read(terminal.master, "pty", "stdout");
       return terminal.path;
     }
     for (const stream of logs ? (["stdout", "stderr"] as const) : []) {
       this.#deps.fifos.place(this.#dir.fifo(stream));
-      this.#pump(openReader(this.#dir.fifo(stream)), "fifo", stream);
+      this.#output.read(openReader(this.#dir.fifo(stream)), "fifo", stream);
     }
     return null;
-  }
-
-  #pump(fd: number, kind: "fifo" | "pty", stream: "stdout" | "stderr"): OutputPump {
-    let log: RotatingLog | undefined;
-    let failed = false;
-    const append = (bytes: Buffer): void => {
-      try {
-        log ??= this.#openLog(stream);
-        log?.write(bytes);
-        failed = false;
-      } catch (error) {
-        // A log that can not be written must not hold up the task: it is read on and the loss is said once.
-        if (!failed) this.#deps.log("output is lost: the log can not be written", { runId: this.runId, stream, error: String(error) });
-        failed = true;
-      }
-    };
-    // The file is there from the start.
-    append(Buffer.alloc(0));
-    const pump = new OutputPump(fd, kind, (bytes) => {
-      append(bytes);
-      return true;
-    });
-    this.#pumps.push(pump);
-    return pump;
-  }
-
-  #openLog(stream: "stdout" | "stderr"): RotatingLog | undefined {
-    const { logs } = this.#spec;
-    if (!logs) return undefined;
-    const { dir, prefix, maxFiles, maxFileBytes } = logs;
-    const log = new RotatingLog({ dir, name: `${prefix}.${stream}`, maxFiles, maxFileBytes });
-    this.#logs.push(log);
-    return log;
   }
 
   #launch(env: Readonly<Record<string, string>>, tty: string | null): void {
@@ -333,13 +323,7 @@ export class TaskRun {
       this.#deps.log("not all processes could be killed", { runId: this.runId, error: error.message }),
     );
     this.#closeSlave();
-    const drained = Promise.all(this.#pumps.map((pump) => pump.ended));
-    const late = new AbortController();
-    await Promise.race([drained, pause(drainDeadlineMs, undefined, { signal: late.signal }).catch(() => {})]);
-    late.abort();
-    for (const pump of this.#pumps) pump.close();
-    await drained;
-    for (const log of this.#logs) log.close();
+    await this.#output.end();
     const oomKilled = exit.exitCode !== 0 && (this.#cgroup?.oomKills() ?? 0) > 0;
     this.#exit = { ...exit, oomKilled, error: oomKilled && exit.error === "" ? "OOM Killed" : exit.error };
     this.onExit(this.#exit);

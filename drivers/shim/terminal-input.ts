@@ -30,6 +30,11 @@ export class TerminalInput {
     return this.#last;
   }
 
+  /** Resolves when all that was written is in the terminal. */
+  get drained(): Promise<void> {
+    return this.#last;
+  }
+
   close(): void {
     this.#closed = true;
   }

@@ -9,8 +9,9 @@ export type StartAgent = (options?: TestAgentOptions) => Promise<TestAgent>;
  * process, cgroup, mount or directory of theirs, no connection, timer or child of ours. Their logs are shown when it fails.
  *
  * @param seconds how long all of it may take.
+ * @param afterwards asserts what else must hold once the agents have ended.
  */
-export function scenario(name: string, body: (start: StartAgent) => Promise<void>, seconds = 60): void {
+export function scenario(name: string, body: (start: StartAgent) => Promise<void>, seconds = 60, afterwards: () => void = () => {}): void {
   test(
     name,
     async () => {
@@ -25,6 +26,7 @@ export function scenario(name: string, body: (start: StartAgent) => Promise<void
         await within(seconds, async () => {
           await body(start);
           for (const agent of agents) await agent.close();
+          afterwards();
         });
       } catch (error) {
         for (const agent of agents) console.error(`log of the agent in ${agent.root}:\n${agent.log}`);

@@ -3,8 +3,8 @@ import type { AllocHook } from "./alloc-hook.js";
 
 export const makeAllocDirHook: AllocHook = {
   name: "alloc_dir",
-  prerun({ alloc, dataDir }) {
-    makeAllocDir(dataDir, alloc.ID);
+  prerun({ alloc, dataDir, readyDirs }) {
+    makeAllocDir(dataDir, alloc.ID, readyDirs);
     writeAllocFile(dataDir, alloc);
   },
 };

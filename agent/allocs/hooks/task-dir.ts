@@ -1,22 +1,19 @@
-import { findUser } from "../../../drivers/raw_exec/users.js";
 import { taskSetup } from "../../model/task-events.js";
-import { makeTaskDir, type Owner } from "../alloc-dir.js";
+import { makeTaskDir } from "../alloc-dir.js";
+import { fileOwner } from "../owner.js";
 import type { TaskHook } from "./task-hook.js";
+
+/** Source: reference behaviour §5.7. */
+const defaultSecretsMB = 1;
 
 /** Makes the task's directories, for its user. Only the first time leaves an event. */
 export const taskDirHook: TaskHook = {
   name: "task_dir",
-  async prestart({ task, dirs, isRepeat, emit, log }) {
+  async prestart({ task, dirs, readyDirs, mounts, driver, isRepeat, emit, log }) {
     if (!isRepeat) emit((at) => taskSetup(at, "Building Task Directory"));
-    const isRoot = process.getuid?.() === 0;
-    let owner: Owner | null = null;
-    if (isRoot && task.User !== "") {
-      // An unknown user is the driver's to refuse, with its own event.
-      owner = await findUser(task.User).catch((error: Error) => {
-        log.debug({ user: task.User, reason: error.message }, "the task's directories stay the agent's");
-        return null;
-      });
-    }
-    makeTaskDir(dirs, task.Name, owner);
+    // The users of an image are not those of the host.
+    const owner = driver.isolation === "image" ? "anyone" : await fileOwner(task.User, log);
+    makeTaskDir(dirs, task.Name, owner, readyDirs);
+    await mounts.keepSecrets(dirs, owner, task.Resources.SecretsMB || defaultSecretsMB);
   },
 };

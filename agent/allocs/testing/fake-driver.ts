@@ -1,4 +1,5 @@
 import {
+  type AllocLookup,
   type Driver,
   DriverError,
   type DriverState,
@@ -15,6 +16,8 @@ import type { DriverInfo } from "../../model/node.js";
 /** A driver whose processes do what the test says. It is the host: it stays when the agent is replaced. */
 export class FakeDriver implements Driver {
   readonly name = "fake";
+  readonly isolation = "none";
+  readonly networks = null;
   /** In the order of their starts. */
   readonly runs: FakeRun[] = [];
   /** Called for each start, before the run is there; it may throw or wait. */
@@ -63,8 +66,8 @@ export class FakeDriver implements Driver {
     return run ? { outcome: "found", run } : { outcome: "lost", reason: "unknown: host restarted" };
   }
 
-  async removeForgotten(isForgotten: (allocId: string) => boolean): Promise<void> {
-    await Promise.all(this.runs.filter((run) => isForgotten(run.spec.allocId)).map((run) => run.destroy()));
+  async removeForgotten(allocs: AllocLookup): Promise<void> {
+    await Promise.all(this.runs.filter((run) => allocs.isRemoved(run.spec.allocId)).map((run) => run.destroy()));
   }
 }
 
@@ -77,6 +80,7 @@ export class FakeRun implements TaskRun {
   /** What it was stopped with, in order. */
   readonly stops: { readonly signal: string; readonly timeoutMs: number }[] = [];
   readonly signals: string[] = [];
+  readonly health = null;
   /** Whether it ends when it is stopped. */
   obeys = true;
   isOver = false;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { AllocatedTaskResources, DesiredAllocation } from "../../model/allocation.js";
-import type { Job, JobType, RestartPolicy, Task, TaskGroup } from "../../model/job.js";
+import type { Job, JobType, RestartPolicy, Service, ServiceCheck, Task, TaskGroup } from "../../model/job.js";
 import type { Node } from "../../model/node.js";
 import { MINUTE, SECOND } from "../../model/units.js";
 
@@ -138,8 +138,52 @@ export const aNode: Node = {
   MaxDynamicPort: 32_000,
   Status: "ready",
   SchedulingEligibility: "eligible",
+  DrainStrategy: null,
+  LastDrain: null,
   CgroupParent: "allocd.slice",
   StatusUpdatedAt: 0n,
   CreateIndex: 1,
   ModifyIndex: 1,
 };
+
+export const aService = (name: string, more: Partial<Service> = {}): Service => ({
+  Name: name,
+  Provider: "nomad",
+  PortLabel: "",
+  AddressMode: "auto",
+  Address: "",
+  Tags: null,
+  CanaryTags: null,
+  Meta: null,
+  CanaryMeta: null,
+  TaskName: "",
+  OnUpdate: "require_healthy",
+  Checks: null,
+  ...more,
+});
+
+export const aCheck = (name: string, more: Partial<ServiceCheck> = {}): ServiceCheck => ({
+  Name: name,
+  Type: "tcp",
+  Command: "",
+  Args: null,
+  Path: "",
+  Protocol: "",
+  PortLabel: "",
+  AddressMode: "",
+  Interval: 10 * SECOND,
+  Timeout: 2 * SECOND,
+  InitialStatus: "",
+  TLSServerName: "",
+  TLSSkipVerify: false,
+  Method: "",
+  Header: null,
+  Body: "",
+  TaskName: "",
+  SuccessBeforePassing: 0,
+  FailuresBeforeCritical: 0,
+  FailuresBeforeWarning: 0,
+  OnUpdate: "require_healthy",
+  CheckRestart: null,
+  ...more,
+});

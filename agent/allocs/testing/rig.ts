@@ -8,6 +8,8 @@ import type { JobType, Task, TaskGroup } from "../../model/job.js";
 import type { TaskEvent, TaskState } from "../../model/task-state.js";
 import { MemoryStore } from "../../store/memory-store.js";
 import { AllocSupervisor } from "../alloc-supervisor.js";
+import type { TaskHook } from "../hooks/task-hook.js";
+import { basicTaskHooks } from "../hooks/task-hooks.js";
 import { FakeClock, settle } from "./fake-clock.js";
 import { FakeDriver } from "./fake-driver.js";
 import { aGroup, aJob, aNode, anAlloc } from "./fixtures.js";
@@ -28,16 +30,24 @@ export class Rig {
   /** Called where the disk would be written. */
   beforeWrite: () => Promise<void> = async () => {};
   readonly store = new MemoryStore({ clock: this.clock, log: pino({ level: "silent" }) }, () => this.beforeWrite());
-  supervisor = this.#supervisor();
+  node = aNode;
+  readonly #taskHooks: () => readonly TaskHook[];
+  supervisor: AllocSupervisor;
+
+  constructor(taskHooks: () => readonly TaskHook[] = basicTaskHooks) {
+    this.#taskHooks = taskHooks;
+    this.supervisor = this.#supervisor();
+  }
 
   #supervisor(): AllocSupervisor {
     return new AllocSupervisor({
       store: this.store,
       drivers: new Map<string, Driver>([["fake", this.driver]]),
-      node: () => aNode,
+      node: () => this.node,
       clock: this.clock,
       log: pino({ level: "silent" }),
       dataDir: this.dataDir,
+      taskHooks: this.#taskHooks,
       options: { random: () => 0, hostEnv: {}, envDenylist: [] },
     });
   }

@@ -23,6 +23,8 @@ export const aNode = (change: Partial<Node> = {}): Node => ({
   MaxDynamicPort: 32_000,
   Status: "ready",
   SchedulingEligibility: "eligible",
+  DrainStrategy: null,
+  LastDrain: null,
   CgroupParent: "allocd.slice",
   StatusUpdatedAt: 0n,
   CreateIndex: 1,

@@ -5,9 +5,10 @@ export class HandClock implements Clock {
   readonly #sleepers = new Set<{ readonly until: number; readonly wake: () => void }>();
   #ms = 1_795_447_296_000;
   #looks = 0n;
+  #wallOffset = 0;
 
   now(): bigint {
-    return BigInt(this.#ms) * 1_000_000n + ++this.#looks;
+    return BigInt(this.#ms + this.#wallOffset) * 1_000_000n + ++this.#looks;
   }
 
   monotonicMs(): number {
@@ -30,6 +31,11 @@ export class HandClock implements Clock {
 
   get sleeping(): number {
     return this.#sleepers.size;
+  }
+
+  /** Sets the wall clock, which nobody who sleeps notices. */
+  shiftWall(ms: number): void {
+    this.#wallOffset += ms;
   }
 
   advance(ms: number): void {

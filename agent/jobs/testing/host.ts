@@ -7,6 +7,7 @@ import type { Node } from "../../model/node.js";
 import { FailingStore } from "../../store/failing-store.js";
 import type { ObservedPatch } from "../../store/state-store.js";
 import { JobService, type JobServiceDeps } from "../job-service.js";
+import { NodeService } from "../node-service.js";
 import { aNode } from "./fixtures.js";
 import { HandClock } from "./hand-clock.js";
 
@@ -17,30 +18,37 @@ export class Host {
   readonly #options: NonNullable<JobServiceDeps["options"]>;
   #node: Node;
   jobs: JobService;
+  nodes: NodeService;
 
   constructor(node: Node = aNode(), options: NonNullable<JobServiceDeps["options"]> = {}) {
     this.#node = node;
     this.#options = options;
     this.store = new FailingStore({ clock: this.clock, log: pino({ level: "silent" }) });
     this.jobs = this.#service();
+    this.nodes = this.#nodeService();
   }
 
   static async started(node?: Node, options?: NonNullable<JobServiceDeps["options"]>): Promise<Host> {
     const host = new Host(node, options);
     await host.jobs.start();
+    host.nodes.start();
     return host;
   }
 
   /** Another agent on the same store. */
   async restart(whileDown: () => Promise<void> = async () => {}): Promise<void> {
+    await this.nodes.stop();
     await this.jobs.stop();
     await whileDown();
     this.jobs = this.#service();
+    this.nodes = this.#nodeService();
     await this.jobs.start();
+    this.nodes.start();
     await this.settle();
   }
 
   async close(): Promise<void> {
+    await this.nodes.stop();
     await this.jobs.stop();
     await this.store.close();
   }
@@ -51,6 +59,7 @@ export class Host {
       index = this.store.index;
       await setImmediate();
       await this.jobs.idle();
+      await this.nodes.idle();
     }
   }
 
@@ -103,20 +112,34 @@ export class Host {
   }
 
   async healthy(alloc: Pick<Allocation, "ID">, Healthy = true): Promise<void> {
-    await this.report(alloc, "running", { DeploymentStatus: { Healthy, Timestamp: this.clock.now(), Canary: false, ModifyIndex: 0 } });
+    const Canary = this.store.alloc(alloc.ID)?.DeploymentStatus?.Canary ?? false;
+    await this.report(alloc, "running", { DeploymentStatus: { Healthy, Timestamp: this.clock.now(), Canary, ModifyIndex: 0 } });
   }
 
   /** Everything that should stop has stopped. */
   async stopped(): Promise<void> {
     for (const a of this.store.allocs()) {
-      if (a.DesiredStatus === "stop" && (a.ClientStatus === "pending" || a.ClientStatus === "running")) await this.report(a, "complete");
+      if (a.DesiredStatus !== "run" && (a.ClientStatus === "pending" || a.ClientStatus === "running")) await this.report(a, "complete");
     }
+  }
+
+  get node(): Node {
+    return this.#node;
   }
 
   async setNode(node: Node): Promise<void> {
     this.#node = node;
     await this.store.commit([{ kind: "node", node }]);
     await this.settle();
+  }
+
+  #nodeService(): NodeService {
+    const change = async (part: Partial<Node>): Promise<number> => {
+      this.#node = { ...this.#node, ...part };
+      return this.store.commit([{ kind: "node", node: this.#node }]);
+    };
+    const { store, clock } = this;
+    return new NodeService({ store, clock, log: pino({ level: "silent" }), node: () => this.#node, change, jobs: this.jobs.evaluator });
   }
 
   #service(): JobService {

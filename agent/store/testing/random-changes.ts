@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import type { DesiredAllocation } from "../../model/allocation.js";
+import { defaultSchedulerConfig } from "../../model/scheduler-config.js";
 import { MAX_TASK_EVENTS, type TaskState } from "../../model/task-state.js";
 import type { Change, StateReader } from "../state-store.js";
-import { aDeployment, aJob, aNode, anAlloc, anEval, aTaskEvent, aTaskState } from "./samples.js";
+import { aDeployment, aJob, aNamespace, aNode, anAlloc, anEval, aRegistration, aTaskEvent, aTaskState } from "./samples.js";
 
 /** A change as the agent's parts make it, of few objects so that changes meet. */
 export interface RandomChange {
@@ -117,6 +118,27 @@ const deployment = fc.record({ ID: name, JobID: jobId, RequireProgressBy: maybeT
   return aDeployment(ID, { JobID, TaskGroups: { g: { ...group, ...counts, RequireProgressBy } } });
 });
 
+const scalingEvents = fc
+  .record({ id: jobId, Count: fc.option(fc.nat(9), { nil: null }), Time: time, Message: fc.string() })
+  .map(({ id, ...members }) => {
+    const event = { ...members, PreviousCount: 1, Error: false, Meta: null, EvalID: "", CreateIndex: 0 };
+    return fixed({ kind: "scaling-events", namespace: "default", id, events: { g: [event] } });
+  });
+
+const schedulerConfig = fc
+  .boolean()
+  .map((RejectJobRegistration) => fixed({ kind: "scheduler-config", config: { ...defaultSchedulerConfig, RejectJobRegistration } }));
+
+const service = fc
+  .record({
+    ID: fc.constantFrom("s1", "s2", "s3"),
+    AllocID: name,
+    ServiceName: name,
+    Tags: fc.array(name, { maxLength: 2 }),
+    Port: fc.nat(3),
+  })
+  .map(({ ID, ...members }) => aRegistration(ID, members));
+
 const handle = fc.record({
   run: fc.nat(),
   driver: fc.option(fc.dictionary(name, json, { noNullPrototype: true }), { nil: null }),
@@ -145,12 +167,29 @@ export const randomChange: fc.Arbitrary<RandomChange> = fc.oneof(
   { weight: 2, arbitrary: removal },
   { weight: 4, arbitrary: fc.tuple(job, fc.boolean()).map(([of, spec]) => fixed({ kind: "job", job: of, spec })) },
   jobId.map((id) => fixed({ kind: "job-delete", namespace: "default", id })),
+  fc.tuple(jobId, fc.nat()).map(([id, launch]) => fixed({ kind: "periodic-launch", namespace: "default", id, launch })),
+  fc
+    .tuple(jobId, version, fc.boolean())
+    .map(([id, of, stable]) => fixed({ kind: "job-stable", namespace: "default", id, version: of, stable })),
+  fc.tuple(name, fc.string()).map(([Name, Description]) => fixed({ kind: "namespace", namespace: aNamespace({ Name, Description }) })),
+  name.map((of) => fixed({ kind: "namespace-delete", name: of })),
   { weight: 2, arbitrary: evaluation.map((of) => fixed({ kind: "eval", eval: of })) },
   evaluation.map(({ ID }) => fixed({ kind: "eval-delete", id: ID })),
   deployment.map((of) => fixed({ kind: "deployment", deployment: of })),
   name.map((id) => fixed({ kind: "deployment-delete", id })),
   { weight: 2, arbitrary: acl.map(fixed) },
+  scalingEvents,
+  schedulerConfig,
+  { weight: 2, arbitrary: service.map((of) => fixed({ kind: "service", service: of })) },
+  service.map((of) => fixed({ kind: "service-delete", service: of })),
   time.map((StatusUpdatedAt) => fixed({ kind: "node", node: aNode({ StatusUpdatedAt }) })),
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(name, fc.string())
+      .map(([Path, Data]) => fixed({ kind: "variable", variable: { Namespace: "default", Path, KeyID: "k", Data } })),
+  },
+  name.map((path) => fixed({ kind: "variable-delete", namespace: "default", path })),
   fc.tuple(name, task, handle).map(([allocId, of, value]) => fixed({ kind: "task-handle", allocId, task: of, handle: value })),
   fc.tuple(name, task).map(([allocId, of]) => fixed({ kind: "task-handle", allocId, task: of, handle: null })),
 );

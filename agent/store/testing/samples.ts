@@ -2,7 +2,9 @@ import type { DesiredAllocation } from "../../model/allocation.js";
 import type { Deployment } from "../../model/deployment.js";
 import type { Evaluation } from "../../model/evaluation.js";
 import type { Job } from "../../model/job.js";
+import type { Namespace } from "../../model/namespace.js";
 import type { Node } from "../../model/node.js";
+import type { NewRegistration } from "../../model/service-registration.js";
 import { blankTaskEvent, type TaskEvent, type TaskState } from "../../model/task-state.js";
 import type { Change, NewTaskEvent } from "../state-store.js";
 
@@ -29,6 +31,17 @@ export const aJob = (members: Partial<Job> = {}): Job => ({
   CreateIndex: 0,
   ModifyIndex: 0,
   JobModifyIndex: 0,
+  ...members,
+});
+
+export const aNamespace = (members: Partial<Namespace> = {}): Namespace => ({
+  Name: "web",
+  Description: "",
+  Meta: null,
+  Quota: "",
+  Capabilities: null,
+  CreateIndex: 0,
+  ModifyIndex: 0,
   ...members,
 });
 
@@ -126,6 +139,8 @@ export const aNode = (members: Partial<Node> = {}): Node => ({
   MaxDynamicPort: 32_000,
   Status: "ready",
   SchedulingEligibility: "eligible",
+  DrainStrategy: null,
+  LastDrain: null,
   CgroupParent: "",
   StatusUpdatedAt: 7n,
   CreateIndex: 0,
@@ -161,4 +176,19 @@ export const transition = (id: string, task: string, state: TaskState, run = 1):
   kind: "alloc-observed",
   id,
   patch: { TaskStates: { [task]: state }, events: state.Events.map((event): NewTaskEvent => ({ task, run, event })) },
+});
+
+export const aRegistration = (ID: string, members: Partial<NewRegistration> = {}): NewRegistration => ({
+  ID,
+  ServiceName: "web",
+  Namespace: "default",
+  NodeID: "node",
+  Datacenter: "dc1",
+  JobID: "web",
+  AllocID: "a",
+  Tags: [],
+  Meta: {},
+  Address: "127.0.0.1",
+  Port: 80,
+  ...members,
 });

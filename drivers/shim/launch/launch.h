@@ -20,7 +20,7 @@
  * Lists are preceded by their length. An empty word is "none".
  */
 struct request {
-  const char *op; /* run, session, or taken */
+  const char *op; /* run, session, mount, or taken */
   const char *id;
   const char *cwd;
   const char *uid, *gid, *known; /* known: the uid is in the user database, and has groups of its own */
@@ -28,6 +28,7 @@ struct request {
   const char *tty; /* becomes stdin, stdout, stderr and the controlling terminal */
   const char *out, *err; /* of a run: FIFOs, or empty for /dev/null */
   const char *run_dir, *notice; /* of a run: its records' directory, the FIFO that says there is news */
+  const char *path, *options; /* of a mount: where, and the tmpfs's options; without options it is taken away */
   char **guard_cgroups; /* cgroup.procs files that the guard joins */
   char **cgroups; /* cgroup.procs files that the command joins */
   char **argv;
@@ -53,6 +54,9 @@ void become(const struct request *request, const int fds[3], int status) __attri
 bool was_started(int status, struct failure *failure);
 void join_cgroups(char **files, struct failure *failure);
 int write_fully(int fd, const char *bytes, size_t length);
+
+/* mount.c: in a process of its own, as it may take a while; the exit code is the errno. */
+void mount_or_unmount(const struct request *request) __attribute__((noreturn));
 
 /* guard.c: guards the request's command, in a process of its own. Never returns. */
 void guard(struct request *request, int replies) __attribute__((noreturn));

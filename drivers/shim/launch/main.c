@@ -18,10 +18,10 @@
  *   started ID PID STDIN STDOUT STDERR   a session's command runs; the last three are our ends of its pipes, to be opened
  *                                        through /proc/<launcher>/fd until the request `taken` (-1 with a terminal)
  *   failed ID REASON                     it does not
- *   ended ID CODE SIGNAL                 a session's command, or a run's guard, has ended
+ *   ended ID CODE SIGNAL                 a session's command, or a run's guard, has ended; a mount is done or has failed
  */
 
-/* A child: a session's command, or a guard. */
+/* A child: a session's command, a guard, or one that mounts. */
 struct child {
   struct child *next;
   pid_t pid;
@@ -99,8 +99,9 @@ static void reap(void) {
   }
 }
 
-static void start_guard(struct request *request) {
+static void start_fork(struct request *request) {
   pid_t pid = fork();
+  if (pid == 0 && request->path != NULL) mount_or_unmount(request);
   if (pid == 0) guard(request, 1);
   if (pid < 0) {
     reply("failed %s fork: %s", request->id, strerror(errno));
@@ -167,7 +168,7 @@ static void taken(const char *id) {
 }
 
 static void handle(struct request *request) {
-  if (strcmp(request->op, "run") == 0) start_guard(request);
+  if (strcmp(request->op, "run") == 0 || strcmp(request->op, "mount") == 0) start_fork(request);
   else if (strcmp(request->op, "session") == 0) start_session(request);
   else taken(request->id);
 }

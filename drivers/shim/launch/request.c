@@ -58,6 +58,11 @@ bool read_request(int fd, struct request *request) {
   request->op = next_word(&reader);
   request->id = next_word(&reader);
   if (strcmp(request->op, "taken") == 0) return true;
+  if (strcmp(request->op, "mount") == 0) {
+    request->path = next_word(&reader);
+    request->options = next_word(&reader);
+    return true;
+  }
   request->cwd = next_word(&reader);
   request->uid = next_word(&reader);
   request->gid = next_word(&reader);

@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type SessionHandler, ShimClient } from "../client.js";
 import { commandLine, identify, kill } from "../proc.js";
-import type { RunExit, RunSpec, SessionExit, SessionSpec } from "../protocol.js";
+import type { RunExit, RunSpec, SessionExit, SessionSpec, ShimProgram } from "../protocol.js";
 
 /** A real shim process of the built tree, with directories of its own. */
 export class ShimFixture {
@@ -24,7 +24,11 @@ export class ShimFixture {
   /** Starts one more shim, whether there is one or not. */
   readonly launch: () => void;
 
-  private constructor(launch: (runtimeDir: string, logFile: string) => void, logFile: string) {
+  /** The shim of the built tree. */
+  readonly program: ShimProgram;
+
+  private constructor(launch: (runtimeDir: string, logFile: string) => void, program: ShimProgram, logFile: string) {
+    this.program = program;
     mkdirSync(this.logDir);
     mkdirSync(this.runtimeDir, { mode: 0o700 });
     const ignore = (): void => {};
@@ -37,7 +41,8 @@ export class ShimFixture {
     // The shim is a process of the built tree; jest runs the sources.
     const built = fileURLToPath(new URL("../../../dist/drivers/shim/start-shim.js", import.meta.url));
     const { launchShim } = (await import(pathToFileURL(built).href)) as typeof import("../start-shim.js");
-    const fixture = new ShimFixture(launchShim, logFile);
+    const { shimProgram } = (await import(new URL("program.js", pathToFileURL(built)).href)) as typeof import("../program.js");
+    const fixture = new ShimFixture(launchShim, shimProgram, logFile);
     prepare(fixture);
     await fixture.pid();
     return fixture;
