@@ -1,3 +1,4 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,6 +9,8 @@ import { AclResolver } from "../../agent/acl/resolver.js";
 import { RulesReader } from "../../agent/acl/rules-reader.js";
 import { type Clock, SystemClock } from "../../agent/clock.js";
 import { MemoryStore } from "../../agent/store/memory-store.js";
+import { Keyring } from "../../agent/vars/keyring.js";
+import { Variables } from "../../agent/vars/variables.js";
 import { AttemptLimit } from "../acl/attempt-limit.js";
 import { AclAuthority } from "../acl/authority.js";
 import type { ApiDeps } from "../deps.js";
@@ -47,7 +50,10 @@ export async function startAclApi(
     clock,
   });
   const { secret: management } = await acl.bootstrap();
-  const api = await startApi({ store, acl, authority, clock, ...more(store) });
+  const keys = mkdtempSync(join(tmpdir(), "allocd-acl-keys-"));
+  mkdirSync(join(keys, "state"));
+  const variables = new Variables({ store, keyring: Keyring.open(keys), options: { maxVariables: 100 } });
+  const api = await startApi({ store, acl, authority, clock, variables, ...more(store) });
   let count = 0;
   return {
     ...api,
@@ -65,6 +71,7 @@ export async function startAclApi(
     as: (secret) => ({ headers: { "X-Nomad-Token": secret } }),
     close: async () => {
       authority.close();
+      rmSync(keys, { recursive: true, force: true });
       await api.close();
       await store.close();
     },
