@@ -15,10 +15,14 @@ export interface BlockedQuery {
   index(): number;
   /** Aborted when the client went. */
   readonly gone: AbortSignal;
+  /** Who asks, by address. */
+  readonly client: string;
 }
 
 export interface BlockingOptions {
   readonly maxBlockedQueries: number;
+  /** Of one address. 0 is no limit of its own. */
+  readonly maxBlockedQueriesPerClient: number;
   readonly coalesceMs: number;
   /** 0 to 1, for the jitter that keeps pollers apart. */
   readonly random?: () => number;
@@ -37,6 +41,7 @@ export class BlockingQueries {
   readonly #options: BlockingOptions;
   readonly #latest: () => number;
   readonly #waiting = new Set<AbortController>();
+  readonly #perClient = new Map<string, number>();
   #window: Promise<void> | undefined;
   #closed = false;
 
@@ -69,6 +74,11 @@ export class BlockingQueries {
         `blocking queries: ${limit} wait already, which is the limit; ask again later or without index`,
       );
     }
+    const own = this.#perClient.get(query.client) ?? 0;
+    const ownLimit = this.#options.maxBlockedQueriesPerClient;
+    if (ownLimit > 0 && own >= ownLimit)
+      throw new AllocdError("too-many-requests", `blocking queries: ${ownLimit} of your address wait already, which is the limit`);
+    this.#perClient.set(query.client, own + 1);
     const over = new AbortController();
     const end = (): void => over.abort("over");
     this.#waiting.add(over);
@@ -84,6 +94,9 @@ export class BlockingQueries {
       over.abort("over");
       query.gone.removeEventListener("abort", end);
       this.#waiting.delete(over);
+      const left = (this.#perClient.get(query.client) ?? 1) - 1;
+      if (left > 0) this.#perClient.set(query.client, left);
+      else this.#perClient.delete(query.client);
     }
   }
 

@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import type { Server } from "node:http";
 import { join } from "node:path";
 import { pino } from "pino";
 import type { TemplateHookDeps } from "../agent/allocs/hooks/template.js";
@@ -147,25 +146,6 @@ export const gcOptions = ({ client }: Config) => ({
   maxAgeMs: client.gc_max_age,
   parallelDestroys: client.gc_parallel_destroys,
 });
-
-/** @returns `host:port` as it really is. */
-export function listen(server: Server, { bind_addr: host, port }: Config): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === "EADDRINUSE"
-          ? new ConfigError(`port: got ${port}, want a free one: ${host}:${port} is in use`)
-          : new ConfigError(`bind_addr: got "${host}": ${error.message}`),
-      );
-    });
-    server.listen(port, host, () => {
-      server.removeAllListeners("error");
-      const bound = server.address();
-      const actual = typeof bound === "object" && bound ? bound.port : port;
-      resolve(host.includes(":") ? `[${host}]:${actual}` : `${host}:${actual}`);
-    });
-  });
-}
 
 /** Written at once: the lines before a crash are the ones that are wanted. */
 export function createLog({ log: { level } }: Config): Logger {

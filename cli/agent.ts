@@ -29,6 +29,7 @@ import { NodeRegistry } from "../agent/node/node-registry.js";
 import { serviceCatalog } from "../agent/services/service-catalog.js";
 import { DamageError } from "../agent/store/errors.js";
 import { Variables } from "../agent/vars/variables.js";
+import { ExecAccess } from "../api/exec/exec-access.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
 import { createFsRouter } from "../api/fs/router.js";
 import { createApi } from "../api/server.js";
@@ -40,7 +41,6 @@ import {
   createLog,
   dockerDriver,
   gcOptions,
-  listen,
   loadFetcher,
   nodeOptions,
   openKeyring,
@@ -48,6 +48,8 @@ import {
   rawExec,
   templateOptions,
 } from "./agent-parts.js";
+import { listenLocal, listenTcp } from "./listen.js";
+import { asConfigError, makeSecurity, protection, reloadOnHangup } from "./security.js";
 export interface AgentFlags {
   readonly config?: string;
   readonly bind?: string;
@@ -111,7 +113,7 @@ async function live(config: Config, log: Logger, version: string): Promise<"aske
     await start(config, log, version, undo, onFatal);
   } catch (error) {
     await undo.run();
-    throw error;
+    throw asConfigError(error);
   }
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, asked);
@@ -137,6 +139,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   disk.start();
   undo.add(() => disk.stop());
 
+  const security = await makeSecurity({ config, store, clock, log });
+  undo.add(() => security.close());
   const variables = new Variables({ store, keyring: openKeyring(dataDir), options: { maxVariables: config.variables.max_count } });
 
   const shim = new ShimClient({
@@ -239,9 +243,16 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   });
   const exec = new ExecEndpoint({
     targets: allocs,
+    access: new ExecAccess({ authority: security.authority, store, runsOnHost: (driver) => drivers.get(driver)?.isolation !== "image" }),
+    audit: security.audit,
     clock,
     log,
-    options: { ...defaultExecOptions, maxSessions: config.http.max_exec_sessions },
+    options: {
+      ...defaultExecOptions,
+      maxSessions: config.http.max_exec_sessions,
+      maxSessionsPerAllocation: config.http.max_exec_sessions_per_allocation,
+      maxSessionsPerToken: config.http.max_exec_sessions_per_token,
+    },
   });
   const files = new AllocFiles({
     dataDir,
@@ -273,7 +284,8 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     gc,
     services: { deregister: (service) => store.commit([{ kind: "service-delete", service }], { refusable: true }) },
     exec,
-    fs: createFsRouter({ files, log }),
+    fs: (callerOf) => createFsRouter({ files, store, callerOf, log }),
+    ...protection(security),
     agent: { version, dataDir },
     health: agentHealth({
       store,
@@ -290,13 +302,20 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     ready: readiness,
     options: {
       hostNames: config.http.host_names,
+      allowedOrigins: config.http.allowed_origins,
+      maxHeaderBytes: config.http.max_header_bytes,
+      headersTimeoutMs: config.http.headers_timeout,
+      requestTimeoutMs: config.http.request_timeout,
       maxBodyBytes: config.http.max_body_bytes,
       maxConnectionsPerAddress: config.http.max_conns_per_client,
       maxBlockedQueries: config.http.max_blocking_queries,
+      maxBlockedQueriesPerClient: config.http.max_blocking_queries_per_client,
     },
   });
-  const address = await listen(api.server, config);
   undo.add(() => api.close());
+  const address = await listenTcp(api.server, config);
+  if (config.unix_socket.path !== "") await listenLocal(api.localServer(), config.unix_socket);
+  if (security.tls) undo.add(reloadOnHangup(security.tls, log));
   // First, so that the clients are told why before their connections go.
   undo.add(() => exec.close());
   undo.add(() => events.close());

@@ -195,7 +195,7 @@ function continueAfterRestore(db: Database, highWater: number, isRepaired: boole
   if (highWater <= index && !isRepaired) return false;
   const next = Math.max(index, highWater) + RESTORE_GAP;
   const run = db.transaction(() => {
-    for (const table of ["allocs", "jobs", "evals", "deployments", "nodes", "namespaces", "services", "vars"])
+    for (const table of ["allocs", "jobs", "evals", "deployments", "nodes", "namespaces", "services", "vars", "acl"])
       putMeta(db, `index:${table}`, next);
     putMeta(db, "index", next);
     db.prepare("UPDATE alloc_status SET modify_index = ?").run(next);

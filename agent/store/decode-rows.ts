@@ -8,6 +8,7 @@ import type { Node } from "../model/node.js";
 import type { ServiceRegistration } from "../model/service-registration.js";
 import type { TaskState } from "../model/task-state.js";
 import type { SealedVariable } from "../model/variable.js";
+import { decodeAclRow } from "./acl-table.js";
 import { jobKey } from "./effect.js";
 import { RowsError } from "./errors.js";
 import { eventOf } from "./event-body.js";
@@ -31,6 +32,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
       evals: indexOf("evals"),
       deployments: indexOf("deployments"),
       nodes: indexOf("nodes"),
+      acl: indexOf("acl"),
       namespaces: indexOf("namespaces"),
       services: indexOf("services"),
       vars: indexOf("vars"),
@@ -41,6 +43,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
     evals: rows.evals.map(decodeEval).sort(byCreation),
     deployments: rows.deployments.map(decodeDeployment).sort(byCreation),
     node: rows.node === undefined ? undefined : decodeNode(rows.node),
+    acl: rows.acl.map(decodeAclRow),
     namespaces: decodeNamespaces(rows.namespaces),
     launches: new Map(rows.launches.map(({ namespace, id, launch }) => [jobKey(namespace, id), Number(launch)])),
     scalingEvents: decodeScalingEvents(rows.scalingEvents),

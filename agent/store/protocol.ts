@@ -1,3 +1,4 @@
+import type { AclRow } from "./acl-table.js";
 import type { OpenFailure } from "./errors.js";
 import type { StoreLimits } from "./limits.js";
 import type { Repair } from "./quarantine.js";
@@ -65,6 +66,7 @@ export interface StateRows {
   readonly deployments: readonly string[];
   readonly services: readonly string[];
   readonly node: string | undefined;
+  readonly acl: readonly AclRow[];
   readonly namespaces: readonly string[];
   readonly launches: readonly { readonly namespace: string; readonly id: string; readonly launch: bigint }[];
   readonly scalingEvents: readonly ScalingEventsRow[];

@@ -9,6 +9,7 @@ import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { NewRegistration, ServiceRegistration } from "../model/service-registration.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
 import type { SealedVariable } from "../model/variable.js";
+import type { AclChange, AclReader } from "./acl-table.js";
 
 /**
  * The host's state: read from memory, written through one ordered queue to SQLite.
@@ -40,7 +41,7 @@ export interface CommitOptions {
   readonly above?: number;
 }
 
-export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces" | "services" | "vars";
+export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces" | "services" | "vars" | "acl";
 
 /** What the scheduler and the API read. Every object is an immutable snapshot. */
 export interface StateReader {
@@ -75,6 +76,8 @@ export interface StateReader {
   deployment(id: string): Deployment | undefined;
   deploymentsOfJob(namespace: string, jobId: string): readonly Deployment[];
   node(): Node | undefined;
+  /** Policies, roles and tokens. */
+  readonly acl: AclReader;
   /** What was done to the counts of a job's groups. */
   scalingEvents(namespace: string, jobId: string): ScalingEvents | undefined;
   /** Undefined when nobody has changed the default. */
@@ -134,6 +137,7 @@ export type Change =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "acl"; readonly change: AclChange }
   /** Of a job that is there; they go with it. */
   | { readonly kind: "scaling-events"; readonly namespace: string; readonly id: string; readonly events: ScalingEvents }
   | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }

@@ -10,6 +10,7 @@ import type { ScalingEvents } from "../model/scaling.js";
 import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { ServiceRegistration } from "../model/service-registration.js";
 import type { SealedVariable } from "../model/variable.js";
+import type { AclReader } from "./acl-table.js";
 import { CommitQueue, type CommitQueueDeps } from "./commit-queue.js";
 import { type Effect, jobKey, tableOf, watchKeyOf } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
@@ -142,6 +143,10 @@ export abstract class TableStore implements StateStore {
 
   node(): Node | undefined {
     return this.#tables.node;
+  }
+
+  get acl(): AclReader {
+    return this.#tables.acl;
   }
 
   scalingEvents(namespace: string, jobId: string): ScalingEvents | undefined {

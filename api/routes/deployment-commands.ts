@@ -1,3 +1,4 @@
+import type { NamespaceCapability } from "../../agent/acl/capabilities.js";
 import type { DeploymentResult } from "../../agent/jobs/deployment-service.js";
 import { encodeAllocationStub } from "../../agent/model/encode-allocation.js";
 import { FieldReader, readText } from "../../agent/model/field-reader.js";
@@ -16,9 +17,14 @@ export const deploymentCommandRoutes = ({
   readonly store: StateReader;
   readonly deployments: DeploymentCommands;
 }): readonly Route[] => {
-  const command = (name: string, run: (id: string, body: FieldReader) => Promise<DeploymentResult>): Route => ({
+  const command = (
+    name: string,
+    capability: NamespaceCapability,
+    run: (id: string, body: FieldReader) => Promise<DeploymentResult>,
+  ): Route => ({
     method: ["PUT", "POST"],
     path: `/v1/deployment/${name}/:id`,
+    access: `deployment:${capability}`,
     handler: async (call) => {
       const id = uuidOf(call);
       const body = await bodyOf(call);
@@ -31,6 +37,7 @@ export const deploymentCommandRoutes = ({
     {
       method: "GET",
       path: "/v1/deployment/allocations/:id",
+      access: "deployment:read-job",
       handler: (call) => {
         const id = uuidOf(call);
         return read({
@@ -45,14 +52,14 @@ export const deploymentCommandRoutes = ({
         });
       },
     },
-    command("promote", (id, body) => {
+    command("promote", "promote-deployment", (id, body) => {
       const groups = body.list("Groups", readText);
       if (!body.flag("All") && !groups?.length) throw body.invalid("Groups", "names of groups, or All");
       return body.flag("All") ? deployments.promote(id) : deployments.promote(id, groups ?? []);
     }),
-    command("fail", (id) => deployments.fail(id)),
-    command("pause", (id, body) => deployments.pause(id, body.flag("Pause"))),
-    command("allocation-health", (id, body) => {
+    command("fail", "fail-deployment", (id) => deployments.fail(id)),
+    command("pause", "pause-deployment", (id, body) => deployments.pause(id, body.flag("Pause"))),
+    command("allocation-health", "set-alloc-health-deployment", (id, body) => {
       const ids = (name: string): readonly string[] => (body.list(name, readText) ?? []).map(checkUuid);
       return deployments.setHealth(id, ids("HealthyAllocationIDs"), ids("UnhealthyAllocationIDs"));
     }),

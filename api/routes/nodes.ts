@@ -16,6 +16,7 @@ export const nodesRoutes = ({ store }: { readonly store: StateReader }): readonl
     {
       method: "GET",
       path: "/v1/nodes",
+      access: "node:read",
       handler: (call) =>
         listRead(call, {
           keys: ["nodes"],
@@ -29,6 +30,7 @@ export const nodesRoutes = ({ store }: { readonly store: StateReader }): readonl
     {
       method: "GET",
       path: "/v1/node/:id",
+      access: "node:read",
       handler: (call) => {
         const id = uuidOf(call);
         return read({
@@ -42,6 +44,7 @@ export const nodesRoutes = ({ store }: { readonly store: StateReader }): readonl
     {
       method: "GET",
       path: "/v1/node/:id/allocations",
+      access: "node:read",
       handler: (call) => {
         const id = uuidOf(call);
         return read({
@@ -52,7 +55,7 @@ export const nodesRoutes = ({ store }: { readonly store: StateReader }): readonl
           result: () => ({
             json: `[${store
               .allocs()
-              .filter((alloc) => alloc.NodeID === id)
+              .filter((alloc) => alloc.NodeID === id && call.caller.acl.allows("read-job", alloc.Namespace))
               .map(encodeAllocation)
               .join(",")}]`,
           }),

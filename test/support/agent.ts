@@ -112,20 +112,26 @@ export class TestAgent {
     return ended;
   }
 
-  get(path: string, options?: AskOptions): Promise<Answer> {
-    return ask(this.url + path, "GET", options);
+  get(path: string, options: AskOptions = {}): Promise<Answer> {
+    return ask(this.url + path, "GET", { ...options, headers: { ...this.headers, ...options.headers } });
   }
 
   put(path: string, body?: unknown): Promise<Answer> {
-    return ask(this.url + path, "PUT", { body });
+    return ask(this.url + path, "PUT", { body, headers: this.headers });
   }
 
   post(path: string, body?: unknown): Promise<Answer> {
-    return ask(this.url + path, "POST", { body });
+    return ask(this.url + path, "POST", { body, headers: this.headers });
   }
 
   delete(path: string): Promise<Answer> {
-    return ask(this.url + path, "DELETE");
+    return ask(this.url + path, "DELETE", { headers: this.headers });
+  }
+
+  /** With access control on: the management token that the agent has written. */
+  get headers(): Readonly<Record<string, string>> {
+    const file = join(this.dataDir, "management.token");
+    return existsSync(file) ? { "X-Nomad-Token": readFileSync(file, "utf8").trim() } : {};
   }
 
   /** The JSON of a GET. @throws Error for any status but 200. */

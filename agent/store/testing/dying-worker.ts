@@ -18,6 +18,7 @@ const opened: Opened = {
     services: [],
     variables: [],
     node: undefined,
+    acl: [],
     namespaces: [],
     launches: [],
     scalingEvents: [],
