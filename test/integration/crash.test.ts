@@ -73,7 +73,8 @@ const counted = (pid: number, lines: number): string =>
 scenario(
   "kill -9 of the agent at 15 random moments, while tasks run, start and end: none is lost, restarted or run twice, and every exit code and log byte is there",
   async (start) => {
-    const agent = await start();
+    // All logs are read at the end.
+    const agent = await start({ config: { client: { gc_max_allocs: 1_000 } } });
     const { all, pids } = await choir(agent, 8);
     const perRound = 4;
     const short = (round: number) =>

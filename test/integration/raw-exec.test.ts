@@ -114,8 +114,8 @@ scenario(
     await agent.delete("/v1/job/warm?purge=true");
     const files = (): number => processesAbout(agent.root).reduce((sum, { pid }) => sum + openFiles(pid).length, 0);
     const settled = await waitFor(
-      "no task",
-      () => processesAbout(agent.root).length <= 2 && { files: files(), processes: processesAbout(agent.root).length },
+      "agent, shim and launcher alone",
+      () => processesAbout(agent.root).length <= 3 && { files: files(), processes: processesAbout(agent.root).length },
     );
 
     const many = job("many", [shell("t", "exec sleep 1000", { Resources: { CPU: 1, MemoryMB: 10 } })], {}, { Count: 200 });

@@ -32,7 +32,11 @@ export class Engine {
 
   /** The client itself, without a time limit: for what streams. */
   docker(): Promise<Docker> {
-    this.#docker ??= this.#connect();
+    this.#docker ??= this.#connect().catch((error: unknown) => {
+      // A certificate that is not there may come.
+      this.#docker = undefined;
+      throw error;
+    });
     return this.#docker;
   }
 
@@ -44,7 +48,6 @@ export class Engine {
    */
   async call<T>(what: string, work: (docker: Docker, abortSignal: AbortSignal) => Promise<T>, timeoutMs?: number): Promise<T> {
     const limit = timeoutMs ?? this.#options.callTimeoutMs;
-    const docker = await this.docker();
     const late = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     // Not all methods of the client can be aborted.
@@ -55,7 +58,7 @@ export class Engine {
       }, limit);
     });
     try {
-      return await Promise.race([work(docker, late.signal), isLate]);
+      return await Promise.race([this.docker().then((docker) => work(docker, late.signal)), isLate]);
     } catch (error) {
       throw engineError(what, error, limit);
     } finally {
@@ -71,11 +74,10 @@ export class Engine {
    */
   async stream<T>(what: string, signal: AbortSignal, open: (docker: Docker, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
     const limit = this.#options.callTimeoutMs;
-    const docker = await this.docker();
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), limit);
     try {
-      return await open(docker, AbortSignal.any([late.signal, signal]));
+      return await open(await this.docker(), AbortSignal.any([late.signal, signal]));
     } catch (error) {
       throw engineError(what, error, limit);
     } finally {
