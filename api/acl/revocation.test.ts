@@ -7,7 +7,7 @@ afterEach(() => api.close());
 
 const readers = { namespace: { default: { policy: "read" } } };
 
-const blockedIn = (secret: string) => api.http.get("/v1/allocations?index=1000000&wait=5m", api.as(secret));
+const blockedIn = (secret: string) => api.http.get("/v1/allocations?index=900&wait=5m", api.as(secret));
 
 async function untilBlocked(count: number): Promise<void> {
   while (api.api.blockedQueries() !== count) await new Promise((resolve) => setImmediate(resolve));
