@@ -28,6 +28,7 @@ import { listeningPorts } from "../agent/node/listening-ports.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
 import { serviceCatalog } from "../agent/services/service-catalog.js";
 import { DamageError } from "../agent/store/errors.js";
+import type { SqliteStore } from "../agent/store/sqlite-store.js";
 import { Variables } from "../agent/vars/variables.js";
 import { ExecAccess } from "../api/exec/exec-access.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
@@ -125,6 +126,19 @@ async function live(config: Config, log: Logger, version: string): Promise<"aske
   return why;
 }
 
+/** Brings a state that is older than its directory up to date. @returns what operators should know of it. */
+async function adopted(store: SqliteStore, dataDir: string, log: Logger): Promise<readonly string[]> {
+  const { isOlder, knownIndex } = store.start;
+  try {
+    const adoption = await adoptAllocs({ store, dataDir, log, isOlder, knownIndex });
+    return adoption ? [adoptionText(adoption)] : [];
+  } catch (error) {
+    // The agent starts in any case: what runs goes on, if unknown, and its records stay.
+    log.error({ err: error }, "the records beside the allocations could not be taken up");
+    return [`the records beside the allocations could not be taken up: ${(error as Error).message}`];
+  }
+}
+
 async function start(config: Config, log: Logger, version: string, undo: Undo, onFatal: (error: Error) => void): Promise<void> {
   const clock = new SystemClock();
   const dataDir = config.data_dir;
@@ -134,8 +148,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   const recorder = new AllocRecorder({ store, clock, log, dataDir });
   recorder.start();
   undo.add(() => recorder.stop());
-  const { isOlder, knownIndex } = store.start;
-  const adoption = await adoptAllocs({ store, dataDir, log, isOlder, knownIndex });
+  const adoption = await adopted(store, dataDir, log);
   disk.start();
   undo.add(() => disk.stop());
 
@@ -290,7 +303,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     health: agentHealth({
       store,
       fault: () => disk.fault,
-      warnings: () => [...store.warnings, ...(adoption ? [adoptionText(adoption)] : [])],
+      warnings: () => [...store.warnings, ...adoption],
     }),
     stats: {
       ofAllocation: (id, task) => allocStats.of(id, task),

@@ -8,7 +8,7 @@ import { MemoryStore } from "../store/memory-store.js";
 import type { Change, StateStore } from "../store/state-store.js";
 import { aTaskEvent, aTaskState, transition } from "../store/testing/samples.js";
 import { adoptAllocs } from "./adopt-allocs.js";
-import { allocRoot, makeAllocDir, readyDirs, writeAllocFile } from "./alloc-dir.js";
+import { allocRoot, writeAllocFile } from "./alloc-dir.js";
 import { AllocRecorder } from "./alloc-recorder.js";
 import { FakeClock, settle } from "./testing/fake-clock.js";
 import { aGroup, aJob, anAlloc, aTask } from "./testing/fixtures.js";
@@ -40,7 +40,7 @@ class Host {
   async place(more: Partial<DesiredAllocation> = {}): Promise<string> {
     const alloc = anAlloc(this.store.job("default", "j") ?? job, more);
     await this.store.commit([{ kind: "alloc-create", alloc }]);
-    makeAllocDir(dataDir, alloc.ID, readyDirs(dataDir));
+    mkdirSync(join(allocRoot(dataDir), alloc.ID), { recursive: true });
     const created = this.store.alloc(alloc.ID);
     if (created) writeAllocFile(dataDir, created);
     return alloc.ID;
@@ -178,6 +178,16 @@ test("a job that was stopped is not taken up, and of two versions the later is",
     [CreateIndex, 0],
     [CreateIndex, 1],
   ]);
+});
+
+test("a job comes with its namespace", async () => {
+  const host = new Host();
+  const elsewhere = aJob(aGroup([aTask("t")]), "service", { ID: "w", Namespace: "web" });
+  const id = await host.place({ JobID: "w", Namespace: "web", Job: elsewhere });
+  await host.end();
+  const store = aStore();
+  expect(await adopt(store, true, 0)).toMatchObject({ adopted: 1 });
+  expect([store.namespace("web")?.Name, store.job("web", "w")?.ID, store.alloc(id)?.Namespace]).toEqual(["web", "w", "web"]);
 });
 
 test.each(["", "{", "null", "[]", '{"version":1}', '{"version":1,"alloc":{"ID":"other"}}', '{"version":1,"alloc":{"ID":1,"Job":{}}}'])(

@@ -1,6 +1,7 @@
 import type { Logger } from "../log.js";
 import { type DesiredAllocation, isClientTerminal, isDesiredTerminal } from "../model/allocation.js";
 import type { Job } from "../model/job.js";
+import { defaultNamespace } from "../model/namespace.js";
 import { RESTORE_GAP } from "../store/high-water.js";
 import type { Change, NewTaskEvent, StateStore } from "../store/state-store.js";
 import { type AllocRecord, readRecord, recordedIds } from "./alloc-record.js";
@@ -51,7 +52,13 @@ export async function adoptAllocs(deps: AdoptionDeps): Promise<Adoption | null> 
   const highest = Math.max(0, ...[...records.values()].map(({ index }) => index));
   const above = highest > store.index ? highest + RESTORE_GAP : 0;
   const jobs = jobsOf(store, [...strange.values(), ...newer.values()]);
-  if (jobs.length > 0) await store.commit(jobs, { above });
+  const namespaces = [...new Set(jobs.map(({ Namespace }) => Namespace))].filter((name) => !store.namespace(name));
+  // One after the other: a job has to find its namespace, and an allocation its job.
+  if (namespaces.length > 0) await store.commit(namespaces.map(namespaceNamed), { above });
+  if (jobs.length > 0) {
+    const running = jobs.map((job): Change => ({ kind: "job", job: { ...job, Status: "running" }, spec: true }));
+    await store.commit(running, { above });
+  }
   const changes = [
     ...[...strange.values()].flatMap((record) => creationOf(store, record)),
     ...[...newer.values()].flatMap((record) => updateOf(store, record)),
@@ -98,15 +105,17 @@ const keyOf = ({ Namespace, ID }: Job): string => `${Namespace}/${ID}`;
  * The jobs that the store lacks, or has an older version of, and that still want something here: without them the
  * scheduler would end what runs.
  */
-function jobsOf(store: StateStore, records: readonly AllocRecord[]): readonly Change[] {
+function jobsOf(store: StateStore, records: readonly AllocRecord[]): readonly Job[] {
   const latest = new Map<string, Job>();
   for (const { job, desired } of records) {
     if (desired.Ingested || isDesiredTerminal(desired) || job.Stop) continue;
     const known = latest.get(keyOf(job)) ?? store.job(job.Namespace, job.ID);
     if (!known || known.Version < job.Version) latest.set(keyOf(job), job);
   }
-  return [...latest.values()].map((job): Change => ({ kind: "job", job: { ...job, Status: "running" }, spec: true }));
+  return [...latest.values()];
 }
+
+const namespaceNamed = (Name: string): Change => ({ kind: "namespace", namespace: { ...defaultNamespace, Name, Description: "" } });
 
 /** The job as the store has it: allocations belong to a job that was created at the same index. */
 function jobIn(store: StateStore, job: Job): Job {

@@ -44,7 +44,7 @@ export class AllocRecorder {
   /** Writes what is outstanding. */
   async stop(): Promise<void> {
     this.#unsubscribe();
-    this.#ended.abort();
+    this.#ended.abort("over");
     await this.#writing;
   }
 

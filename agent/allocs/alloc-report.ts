@@ -95,7 +95,7 @@ export class AllocReport {
   /** Writes what was said, and nothing that is said from now on. */
   close(): void {
     this.#flush();
-    this.#closing.abort();
+    this.#closing.abort("over");
   }
 
   #schedule(): void {

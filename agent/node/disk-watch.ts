@@ -41,13 +41,13 @@ export class DiskWatch {
   }
 
   stop(): void {
-    this.#ended.abort();
-    this.#hurry.abort();
+    this.#ended.abort("over");
+    this.#hurry.abort("over");
   }
 
   /** Somebody could not write there: looks at once. */
   suspect(): void {
-    this.#hurry.abort();
+    this.#hurry.abort("over");
   }
 
   /** Resolves when it is known how the disk is, or that it does not answer. */
@@ -58,7 +58,7 @@ export class DiskWatch {
       this.#probing = null;
     });
     const answered = new AbortController();
-    const probe = this.#probing.finally(() => answered.abort());
+    const probe = this.#probing.finally(() => answered.abort("over"));
     await Promise.race([probe, clock.sleep(stallMs, answered.signal)]);
     if (!answered.signal.aborted) this.#tell(`the disk has not answered for ${stallMs / 1000} s`);
   }

@@ -41,7 +41,7 @@ export class NodeRegistry {
   }
 
   stop(): void {
-    this.#ended.abort();
+    this.#ended.abort("over");
   }
 
   async #keepFresh(): Promise<void> {
@@ -78,7 +78,7 @@ export class NodeRegistry {
   async #keep(node: Node): Promise<void> {
     const { store, clock, log } = this.#deps;
     const written = new AbortController();
-    const commit = this.#put(node).finally(() => written.abort());
+    const commit = this.#put(node).finally(() => written.abort("over"));
     const refused = async (): Promise<void> => {
       while (store.degraded === null && !written.signal.aborted) await clock.sleep(50, written.signal);
     };

@@ -62,7 +62,7 @@ export class BackupSchedule {
 
   /** Resolves when no copy is being made any more. */
   async stop(): Promise<void> {
-    this.#ended.abort();
+    this.#ended.abort("over");
     await this.#running;
   }
 

@@ -107,14 +107,14 @@ export class CommitQueue {
 
   /** Writes what is queued; what the disk refuses even now is rejected. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closing.abort("over");
     await this.#draining;
   }
 
   /** Rejects everything, now and later: whoever writes is gone for good. */
   fail(error: Error): void {
     this.#degraded = error.message;
-    this.#closing.abort();
+    this.#closing.abort("over");
     this.#gone = new StoreClosedError(error.message, { cause: error });
     for (const commit of this.#queue.splice(0)) this.#refuse(commit, this.#gone);
   }
@@ -182,7 +182,7 @@ export class CommitQueue {
         await this.#failed(batch, error);
         continue;
       } finally {
-        answered.abort();
+        answered.abort("over");
       }
       this.#writing = [];
       this.#recovered();

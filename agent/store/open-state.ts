@@ -208,7 +208,7 @@ export class StateOpener {
 const isDamaged = (error: unknown): boolean =>
   isDamage(error) ||
   (error instanceof StoreOpenError && error.reason === "corrupt") ||
-  (error instanceof Error && /^no such (table|column)/.test(error.message));
+  (error instanceof Error && /^(no such (table|column)|malformed JSON)/.test(error.message));
 
 function isGood(path: string): boolean {
   try {
