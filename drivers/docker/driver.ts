@@ -214,8 +214,10 @@ export class DockerDriver implements Driver {
 
   /** A call that went wrong may have started it all the same. Source of the text: reference behaviour §6.5. */
   async #checkStarted(id: string, error: unknown): Promise<void> {
-    if (isEngineDown(error) && (await this.#containers.find(id))?.State.Running) return;
     if (!(error instanceof EngineError)) throw error;
+    // Of two that start it at once the second is told that nothing had to be done.
+    if (error.kind === "unchanged") return;
+    if (isEngineDown(error) && (await this.#containers.find(id))?.State.Running) return;
     const { kind, said, message } = error;
     throw new EngineError(kind, said, isEngineDown(error) ? message : `Failed to start container ${id}: ${said}`, { cause: error });
   }

@@ -12,10 +12,14 @@ export type Sink = (bytes: Buffer) => boolean;
 /** Moves what a FIFO or a pty's master gives to a sink, until its end. Owns the descriptor. */
 export class OutputPump {
   readonly #socket: Socket;
+  readonly #kind: "fifo" | "pty";
+  readonly #sink: Sink;
   /** Resolves at the end of the output, or when closed; the descriptor is closed by then. */
   readonly ended: Promise<void>;
 
   constructor(fd: number, kind: "fifo" | "pty", sink: Sink) {
+    this.#kind = kind;
+    this.#sink = sink;
     const onread = { buffer: chunk, callback: (length: number, bytes: Uint8Array) => sink((bytes as Buffer).subarray(0, length)) };
     // fs.read would block a thread of libuv's four for each silent FIFO.
     // @types/node knows `onread` only for connections.
@@ -47,6 +51,20 @@ export class OutputPump {
 
   resume(): void {
     resumeReading(this.#socket);
+  }
+
+  /**
+   * Takes what a FIFO holds, at once: on a host so busy that the event loop stood still, a deadline passes before anything
+   * was read.
+   */
+  takeRest(): void {
+    const fd = this.stop();
+    if (fd === undefined || this.#kind !== "fifo") return;
+    try {
+      for (let length = readSync(fd, chunk); length > 0; length = readSync(fd, chunk)) this.#sink(chunk.subarray(0, length));
+    } catch {
+      // EAGAIN: it is empty, and somebody still has it open.
+    }
   }
 
   /** Gives up what may still come. */

@@ -59,6 +59,7 @@ export class TaskOutput {
     const late = new AbortController();
     await Promise.race([drained, pause(drainDeadlineMs, undefined, { signal: late.signal }).catch(() => {})]);
     late.abort();
+    for (const pump of this.#pumps) pump.takeRest();
     await this.close();
   }
 

@@ -2,6 +2,7 @@ import { DriverError } from "../../driver.js";
 import { engineFailure } from "../engine-failure.js";
 
 /**
+ * - `unchanged`: it was so already
  * - `unreachable`: nothing answers, the engine is down or restarts
  * - `slow`: no answer in time; it may have done what was asked
  * - `gone`: what the call was about does not exist
@@ -9,7 +10,7 @@ import { engineFailure } from "../engine-failure.js";
  * - `refused`: the engine will not
  * - `failed`: the engine tried and could not
  */
-export type EngineErrorKind = "unreachable" | "slow" | "gone" | "conflict" | "refused" | "failed";
+export type EngineErrorKind = "unchanged" | "unreachable" | "slow" | "gone" | "conflict" | "refused" | "failed";
 
 /** A call of the engine that came to nothing. Whether trying again may help follows from the kind. */
 export class EngineError extends DriverError {
@@ -47,6 +48,7 @@ export function engineError(what: string, thrown: unknown, timeoutMs: number): E
 }
 
 function kindOf(status: number): EngineErrorKind {
+  if (status === 304) return "unchanged";
   if (status === 404) return "gone";
   if (status === 409) return "conflict";
   return status >= 500 ? "failed" : "refused";
