@@ -85,6 +85,9 @@ test("the example is started once, goes on without the agent, and is found again
 
   const third = npmStart(port);
   await third.says(/was stopped earlier/);
+  // Until then its directory is kept, and with it the tmpfs of its secrets.
+  await ask(`${url}/v1/job/hello?purge=true`, "DELETE");
+  await waitFor("the example to be forgotten", async () => (await ask(`${url}/v1/allocation/${id}`, "GET")).status === 404);
   third.interrupt();
   expect(await third.ended).toBe(0);
   for (const { pid: shim } of processesAbout(root).filter(({ command }) => /\bshim\b/.test(command))) process.kill(shim, "SIGTERM");
