@@ -32,3 +32,20 @@ export class AllocdError extends Error {
     this.status = TABLE[code];
   }
 }
+
+/** Too many of something, until some seconds have passed. */
+export class RetryLater extends AllocdError {
+  constructor(
+    message: string,
+    readonly seconds: number,
+  ) {
+    super("too-many-requests", message);
+  }
+}
+
+/** A token that no caller has, or that no longer counts. Nothing more is told, to nobody. */
+export class BadToken extends AllocdError {
+  constructor(reason: "ACL token not found" | "ACL token expired") {
+    super("permission-denied", reason === "ACL token expired" ? reason : "Permission denied");
+  }
+}

@@ -15,25 +15,39 @@ export interface BlockedQuery {
   index(): number;
   /** Aborted when the client went. */
   readonly gone: AbortSignal;
+  /** Who asks, by address. */
+  readonly client: string;
 }
 
 export interface BlockingOptions {
   readonly maxBlockedQueries: number;
+  /** Of one address. 0 is no limit of its own. */
+  readonly maxBlockedQueriesPerClient: number;
   readonly coalesceMs: number;
   /** 0 to 1, for the jitter that keeps pollers apart. */
   readonly random?: () => number;
 }
+
+/**
+ * An index this far ahead was never given out by this state, but by one that is no more: its poller would wait for what
+ * comes much later. Up to it a caller may wait for what is to come, as with the reference.
+ */
+const strangeLead = 1_000;
 
 /** Nomad's blocking queries, woken by notification. Source: reference behaviour §1.7. */
 export class BlockingQueries {
   readonly #watch: StateWatch;
   readonly #clock: Clock;
   readonly #options: BlockingOptions;
+  readonly #latest: () => number;
   readonly #waiting = new Set<AbortController>();
+  readonly #perClient = new Map<string, number>();
   #window: Promise<void> | undefined;
   #closed = false;
 
-  constructor(deps: { watch: StateWatch; clock: Clock; options: BlockingOptions }) {
+  /** @param deps.latest the highest index that the state has given out. */
+  constructor(deps: { watch: StateWatch; clock: Clock; options: BlockingOptions; latest: () => number }) {
+    this.#latest = deps.latest;
     this.#watch = deps.watch;
     this.#clock = deps.clock;
     this.#options = deps.options;
@@ -52,6 +66,7 @@ export class BlockingQueries {
    */
   async until(query: BlockedQuery): Promise<void> {
     if (query.minIndex <= 0 || this.#closed || query.index() > query.minIndex) return;
+    if (query.minIndex > this.#latest() + strangeLead) return;
     const limit = this.#options.maxBlockedQueries;
     if (this.#waiting.size >= limit) {
       throw new AllocdError(
@@ -59,6 +74,11 @@ export class BlockingQueries {
         `blocking queries: ${limit} wait already, which is the limit; ask again later or without index`,
       );
     }
+    const own = this.#perClient.get(query.client) ?? 0;
+    const ownLimit = this.#options.maxBlockedQueriesPerClient;
+    if (ownLimit > 0 && own >= ownLimit)
+      throw new AllocdError("too-many-requests", `blocking queries: ${ownLimit} of your address wait already, which is the limit`);
+    this.#perClient.set(query.client, own + 1);
     const over = new AbortController();
     const end = (): void => over.abort("over");
     this.#waiting.add(over);
@@ -74,6 +94,9 @@ export class BlockingQueries {
       over.abort("over");
       query.gone.removeEventListener("abort", end);
       this.#waiting.delete(over);
+      const left = (this.#perClient.get(query.client) ?? 1) - 1;
+      if (left > 0) this.#perClient.set(query.client, left);
+      else this.#perClient.delete(query.client);
     }
   }
 

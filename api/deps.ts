@@ -1,6 +1,9 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, Server, ServerOptions } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Router } from "express";
+import type { AclService } from "../agent/acl/acl-service.js";
+import type { AgentHealth } from "../agent/agent-health.js";
+
 import type { Clock } from "../agent/clock.js";
 import type { Subscription } from "../agent/events/event-broker.js";
 import type { EventFilter } from "../agent/events/event-filter.js";
@@ -10,6 +13,10 @@ import type { Namespace } from "../agent/model/namespace.js";
 import type { ServiceRegistration } from "../agent/model/service-registration.js";
 import type { StateReader } from "../agent/store/state-store.js";
 import type { Variables } from "../agent/vars/variables.js";
+import type { Authority } from "./acl/authority.js";
+import type { CallerOf } from "./acl/caller-of.js";
+import type { Gate } from "./acl/peer-gate.js";
+import type { AuditSink } from "./audit.js";
 import type { DeploymentCommands, NodeCommands, SchedulingCommands } from "./commands.js";
 import type { ApiOptions } from "./options.js";
 import type { StatsDeps } from "./routes/stats.js";
@@ -28,18 +35,33 @@ export interface ApiDeps {
   readonly services: ServiceCommands;
   readonly gc: GcCommands;
   readonly agent: AgentInfo;
+  /** Without it only the store is asked. */
+  readonly health?: AgentHealth;
   readonly stats: StatsDeps["stats"];
+  /** Who callers are. Absent: whoever reaches the agent may do everything. */
+  readonly authority?: Authority;
+  /** Changes of access control; absent when it is off. */
+  readonly acl?: AclService;
+  /** Who is let in at all. Absent: everybody. */
+  readonly gate?: Gate;
+  /** Where changes are recorded. */
+  readonly audit?: AuditSink;
+  /** Makes the server that listens for TCP; plain HTTP if absent. */
+  readonly makeServer?: ServerMaker;
   readonly variables: VariableCommands;
   readonly clock: Clock;
   readonly log: Logger;
   /** Requests that come before wait for it: the agent listens before it has taken up what an earlier one left. */
   readonly ready?: Promise<void>;
   /** Mounted at /v1/client/fs. */
-  readonly fs?: Router;
+  readonly fs?: (callerOf: CallerOf) => Router;
   /** Takes WebSocket upgrades of /v1/client/allocation/:id/exec. */
   readonly exec?: UpgradeHandler;
   readonly options?: Partial<ApiOptions>;
 }
+
+/** As http.createServer, for servers that speak TLS. */
+export type ServerMaker = (options: ServerOptions) => Server;
 
 /** Changes of what should run. All reject with AllocdError or InvalidField when the caller is mistaken. */
 export interface JobCommands {

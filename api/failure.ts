@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { AllocdError } from "../agent/errors.js";
+import { AllocdError, RetryLater } from "../agent/errors.js";
 import type { Logger } from "../agent/log.js";
 import { InvalidInput } from "../agent/model/invalid-field.js";
 
@@ -39,6 +39,7 @@ export function sendFailure(
     response.destroy();
     return;
   }
+  if (error instanceof RetryLater) response.setHeader("Retry-After", error.seconds);
   sendText(response, expected ?? { status: 500, text: error instanceof Error ? error.message : String(error) });
 }
 

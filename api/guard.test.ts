@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { Guard } from "./guard.js";
 
 const guard = new Guard(["worker-7.example.org"]);
@@ -76,5 +76,37 @@ describe("a link to the UI on another site", () => {
 
   test("does not come under a foreign name", () => {
     expect(() => check({ ...link, host: "evil.example" }, "/ui/")).toThrow(/^Host/);
+  });
+});
+
+describe("an origin that an operator has listed", () => {
+  const listing = new Guard([], ["https://ops.example"]);
+  const answer = (headers: Record<string, string>, method = "GET") => {
+    const sent: Record<string, unknown> = {};
+    const response = {
+      setHeader: (name: string, value: unknown) => {
+        sent[name] = value;
+      },
+      writeHead: (status: number, more: object) => Object.assign(sent, { status }, more),
+      end: () => {},
+    };
+    const request = { method, url: "/v1/jobs", headers: { host: "127.0.0.1:4646", "sec-fetch-site": "cross-site", ...headers } };
+    const done = listing.answer(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+    return { done, sent };
+  };
+
+  test("may use the API and is told so", () => {
+    const { done, sent } = answer({ origin: "https://ops.example" });
+    expect([done, sent["Access-Control-Allow-Origin"], sent.Vary]).toEqual([false, "https://ops.example", "Accept-Encoding, Origin"]);
+  });
+
+  test("gets an answer to its browser's question", () => {
+    const { done, sent } = answer({ origin: "https://ops.example", "access-control-request-method": "PUT" }, "OPTIONS");
+    expect([done, sent.status, sent["Access-Control-Allow-Methods"]]).toEqual([true, 204, "GET, PUT, POST, DELETE"]);
+  });
+
+  test.each(["https://ops.example.evil", "http://ops.example", "https://ops.example:8443", "null"])("does not let %s in", (origin) => {
+    expect(() => answer({ origin })).toThrow(/^Origin: got/);
+    expect(() => answer({ origin, "access-control-request-method": "PUT" }, "OPTIONS")).toThrow(/^Origin: got/);
   });
 });

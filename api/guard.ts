@@ -1,18 +1,46 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import { AllocdError } from "../agent/errors.js";
 import { describe } from "../agent/model/invalid-field.js";
 
 /**
  * Keeps pages in a browser away from the agent: a foreign origin, and a host name that is not ours (a name can be
- * rebound to this host's address, an IP literal can not). So no CORS header is ever sent.
+ * rebound to this host's address, an IP literal can not). CORS headers go to origins that an operator has listed, and to
+ * no others.
  */
 export class Guard {
   readonly #hostNames: ReadonlySet<string>;
+  readonly #origins: ReadonlySet<string>;
 
-  /** @param hostNames names of this agent besides `localhost`. */
-  constructor(hostNames: readonly string[]) {
+  /**
+   * @param hostNames names of this agent besides `localhost`.
+   * @param origins of pages that may use the API, such as `https://ops.example`.
+   */
+  constructor(hostNames: readonly string[], origins: readonly string[] = []) {
+    this.#origins = new Set(origins.map((origin) => origin.toLowerCase()));
     this.#hostNames = new Set(["localhost", ...hostNames.map((name) => name.toLowerCase())]);
+  }
+
+  /**
+   * Checks a request, and answers what a browser asks before it sends one.
+   *
+   * @returns true when that was all.
+   * @throws AllocdError 403 that says which header is refused.
+   */
+  answer(request: IncomingMessage, response: ServerResponse): boolean {
+    this.check(request);
+    const { origin } = request.headers;
+    if (origin === undefined || !this.#isListed(origin)) return false;
+    response.setHeader("Access-Control-Allow-Origin", origin);
+    response.setHeader("Vary", "Accept-Encoding, Origin");
+    response.setHeader("Access-Control-Expose-Headers", "X-Nomad-Index, X-Nomad-KnownLeader, X-Nomad-LastContact, X-Nomad-NextToken");
+    if (request.method !== "OPTIONS" || request.headers["access-control-request-method"] === undefined) return false;
+    response.writeHead(204, {
+      "Access-Control-Allow-Methods": "GET, PUT, POST, DELETE",
+      "Access-Control-Allow-Headers": "X-Nomad-Token, Authorization, Content-Type",
+    });
+    response.end();
+    return true;
   }
 
   /** @throws AllocdError 403 that says which header is refused. */
@@ -23,6 +51,7 @@ export class Guard {
       throw new AllocdError("permission-denied", `Host: got ${describe(host)}, want an IP address or a name of this agent`);
     }
     if (isPageVisit(request)) return;
+    if (origin !== undefined && this.#isListed(origin)) return;
     if (origin !== undefined && !isSameOrigin(origin, host)) {
       throw new AllocdError("permission-denied", `Origin: got ${describe(origin)}, want this agent's own origin or none`);
     }
@@ -30,6 +59,10 @@ export class Guard {
     if (site !== undefined && site !== "same-origin" && site !== "none") {
       throw new AllocdError("permission-denied", `Sec-Fetch-Site: got ${describe(site)}, want "same-origin" or "none"`);
     }
+  }
+
+  #isListed(origin: string): boolean {
+    return this.#origins.has(origin.toLowerCase());
   }
 
   #isOurs(host: string): boolean {

@@ -28,7 +28,7 @@ interface Item {
  *
  * @throws AllocdError, InvalidUuid or FilterError, all of them 400.
  */
-export function listRead<T extends Item>({ query }: Call, list: Listing<T>): Read {
+export function listRead<T extends Item>({ query, visible }: Call, list: Listing<T>): Read {
   const { perPage, reverse, namespace } = query;
   const prefix = query.text("prefix");
   const expression = query.text("filter");
@@ -38,8 +38,11 @@ export function listRead<T extends Item>({ query }: Call, list: Listing<T>): Rea
   const order: Order<T> = start !== undefined && list.ids === "uuid" ? byId : list.order;
   if (nextToken !== undefined) order.place(nextToken);
 
-  const keep = (item: T): boolean =>
-    (item.Namespace === undefined || namespace === "*" || item.Namespace === namespace) && (filter === undefined || filter(item));
+  const keeper =
+    (sees: (namespace: string) => boolean) =>
+    (item: T): boolean =>
+      (item.Namespace === undefined || (namespace === "*" ? sees(item.Namespace) : item.Namespace === namespace)) &&
+      (filter === undefined || filter(item));
   return read({
     keys: list.keys,
     coalesce: true,
@@ -47,7 +50,7 @@ export function listRead<T extends Item>({ query }: Call, list: Listing<T>): Rea
     result: () => {
       const all = list.items();
       const items = start === undefined ? all : all.filter((item) => item.ID.startsWith(start)).sort(order.compare);
-      const page = pageOf(items, order, { perPage, nextToken, reverse, keep });
+      const page = pageOf(items, order, { perPage, nextToken, reverse, keep: keeper(visible()) });
       const json = `[${page.items.map((item) => list.encode(item)).join(",")}]`;
       return page.nextToken === undefined ? { json } : { json, nextToken: page.nextToken };
     },

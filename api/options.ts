@@ -3,12 +3,16 @@ export interface ApiOptions {
   readonly region: string;
   /** Host names that this agent answers to, besides `localhost` and IP addresses. */
   readonly hostNames: readonly string[];
+  /** Origins of pages, such as `https://ops.example`, that may use the API from a browser. */
+  readonly allowedOrigins: readonly string[];
   /** A longer request body is 413. */
   readonly maxBodyBytes: number;
   /** Concurrent connections of one address; 0 is no limit. */
   readonly maxConnectionsPerAddress: number;
   /** Blocking queries that may wait at once; one more is 429. */
   readonly maxBlockedQueries: number;
+  /** The same of one address; 0 is no limit of its own. */
+  readonly maxBlockedQueriesPerClient: number;
   /** How long the wakes of list queries are collected before they answer. */
   readonly coalesceMs: number;
   /** Encoded responses that are kept for those who ask the same. */
@@ -28,9 +32,11 @@ export interface ApiOptions {
 export const defaultApiOptions: ApiOptions = {
   region: "global",
   hostNames: [],
+  allowedOrigins: [],
   maxBodyBytes: 10 * 1024 * 1024,
   maxConnectionsPerAddress: 100,
   maxBlockedQueries: 10_000,
+  maxBlockedQueriesPerClient: 0,
   coalesceMs: 10,
   responseCacheBytes: 32 * 1024 * 1024,
   gzipLevel: 1,

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { prettyJson } from "../agent/model/json.js";
+import type { Caller } from "./acl/caller.js";
 import type { BlockingQueries } from "./blocking.js";
 import type { Query } from "./query.js";
 import type { ResponseCache } from "./response-cache.js";
@@ -17,25 +18,34 @@ export class Responder {
     this.#cache = deps.cache;
   }
 
-  async send(request: IncomingMessage, response: ServerResponse, query: Query, reply: Reply): Promise<void> {
-    if (reply.kind === "read") await this.#read(request, response, query, reply);
+  async send(request: IncomingMessage, response: ServerResponse, query: Query, reply: Reply, caller: Caller): Promise<void> {
+    if (reply.kind === "read") await this.#read(request, response, query, reply, caller);
     else if (reply.kind === "stream") await reply.send(response, goneSignal(response));
     else sendAnswer(response, query, reply);
   }
 
-  async #read(request: IncomingMessage, response: ServerResponse, query: Query, read: Read): Promise<void> {
+  async #read(request: IncomingMessage, response: ServerResponse, query: Query, read: Read, caller: Caller): Promise<void> {
     const { minIndex, waitMs } = query;
     if (minIndex > 0) {
       const gone = goneSignal(response);
-      await this.#blocking.until({ keys: read.keys, coalesce: read.coalesce, minIndex, waitMs, index: read.index, gone });
-      if (gone.aborted) return;
+      await this.#blocking.until({
+        keys: read.keys,
+        coalesce: read.coalesce,
+        minIndex,
+        waitMs,
+        index: read.index,
+        gone,
+        client: caller.address,
+      });
+      if (gone.aborted || response.writableEnded) return;
     }
     const index = read.index();
     response.setHeader("X-Nomad-Index", index);
     response.setHeader("X-Nomad-KnownLeader", "true");
     response.setHeader("X-Nomad-LastContact", "0");
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
-    const cached = this.#cache.get(`${path} ${query.cacheKey}`, index, () => {
+    // Who may see the same shares an answer, and nobody else does.
+    const cached = this.#cache.get(`${audience(caller, read)} ${path} ${query.cacheKey}`, index, () => {
       const encoded = read.result();
       return query.pretty ? { ...encoded, json: prettyJson(encoded.json) } : encoded;
     });
@@ -49,6 +59,9 @@ export class Responder {
   }
 }
 
+const audience = ({ acl, identity }: Caller, { isPrivate }: Read): string =>
+  isPrivate && !acl.isManagement ? `${acl.id} ${identity.kind} ${identity.accessor}` : acl.id;
+
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
@@ -59,6 +72,7 @@ function goneSignal(response: ServerResponse): AbortSignal {
 function sendAnswer(response: ServerResponse, query: Query, reply: Answer): void {
   const body = query.pretty && reply.json !== "" ? prettyJson(reply.json) : reply.json;
   if (reply.index !== undefined) response.setHeader("X-Nomad-Index", reply.index);
+  // An answer without a body has no type either. Source: reference behaviour §1.4.
   const type = body === "" ? {} : { "Content-Type": JSON_TYPE };
   response.writeHead(reply.status, { ...type, "Content-Length": Buffer.byteLength(body) });
   response.end(body);

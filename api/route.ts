@@ -1,4 +1,6 @@
 import type { ServerResponse } from "node:http";
+import type { Access } from "./acl/access.js";
+import type { Caller } from "./acl/caller.js";
 import type { Query } from "./query.js";
 import type { Encoded } from "./response-cache.js";
 
@@ -7,6 +9,11 @@ export interface Call {
   /** The path's variables, decoded. */
   readonly params: Readonly<Record<string, string | undefined>>;
   readonly query: Query;
+  readonly caller: Caller;
+  /** Whether things of a namespace may be shown, as it is now, by the capability of a route of `list:`. */
+  visible(): (namespace: string) => boolean;
+  /** Adds what the request turned out to be about to its line in the audit log. */
+  note(about: Readonly<Record<string, string>>): void;
   /** The body as a JSON object; undefined when there is none. @throws AllocdError 400 or 413. */
   body(): Promise<Readonly<Record<string, unknown>> | undefined>;
 }
@@ -18,6 +25,8 @@ export interface Read {
   readonly keys: readonly string[];
   /** True when many changes may wake it, so that they are better collected. */
   readonly coalesce: boolean;
+  /** True when the result depends on who asks beyond what they may do: it is kept for nobody else. */
+  readonly isPrivate?: boolean;
   /** Grows with every change of the result; equal indexes mean equal results. */
   index(): number;
   /** Encodes what is now. @throws AllocdError 404. */
@@ -50,6 +59,13 @@ export interface Route {
   readonly method: Method | readonly Method[];
   /** In express's words. The first path that matches takes the request, whatever its method. */
   readonly path: string;
+  /** What it asks of its caller. */
+  readonly access: Access;
+  /**
+   * False for what changes nothing although it is no GET, so that it is not in the audit log; `when-done` for what anybody
+   * can ask for, so that refusals would fill it.
+   */
+  readonly changes?: false | "when-done";
   readonly handler: (call: Call) => Reply | Promise<Reply>;
 }
 

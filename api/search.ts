@@ -84,6 +84,8 @@ export interface SearchRequest {
   readonly context: string;
   /** `*` is all. */
   readonly namespace: string;
+  /** Whether the caller may be told of an object; its namespace is null when it has none. */
+  readonly sees: (context: string, namespace: string | null, id: string) => boolean;
   /** How many matches of a context are told. */
   readonly limit: number;
 }
@@ -109,7 +111,7 @@ export function searchFuzzy(text: string, request: SearchRequest): Found {
 }
 
 function search(
-  { store, contexts, context, namespace, limit }: SearchRequest,
+  { store, contexts, context, namespace, sees, limit }: SearchRequest,
   fits: (context: string, match: Match) => boolean,
   order: (a: Match, b: Match) => number = () => 0,
 ): Found {
@@ -119,6 +121,7 @@ function search(
   for (const name of names) {
     const found = (contexts[name]?.(store) ?? [])
       .filter((item) => (item.namespace === null || namespace === "*" || item.namespace === namespace) && fits(name, item))
+      .filter((item) => sees(name, item.namespace, item.ID))
       .map(({ namespace: _, ...match }): Match => match)
       .sort((a, b) => order(a, b) || (a.ID < b.ID ? -1 : a.ID > b.ID ? 1 : 0));
     truncations[name] = found.length > limit;

@@ -288,3 +288,17 @@ describe("closing", () => {
     await expect(http.get("/v1/jobs")).rejects.toThrow();
   });
 });
+
+test.each([
+  ["/v1/jobs", /^default-src 'none'; frame-ancestors 'none'; sandbox$/],
+  ["/ui/", /script-src 'self'.*frame-ancestors 'none'/],
+])("%s can be framed by no page and runs nothing of others", async (path, policy) => {
+  const api = await startApi();
+  const { headers } = await api.http.get(path);
+  expect(headers).toMatchObject({
+    "content-security-policy": expect.stringMatching(policy),
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+  });
+  await api.close();
+});

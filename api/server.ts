@@ -3,6 +3,9 @@ import { createServer, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { AllocdError } from "../agent/errors.js";
+import { OpenAuthority } from "./acl/authority.js";
+import { type CallerOf, callersOf } from "./acl/caller-of.js";
+import { ChangeAudit } from "./audit.js";
 import { BlockingQueries } from "./blocking.js";
 import { withEncodedChild } from "./child-path.js";
 import { cleanedUrl } from "./clean-path.js";
@@ -15,13 +18,18 @@ import { Responder } from "./responder.js";
 import { ResponseCache } from "./response-cache.js";
 import { createRouter } from "./router.js";
 import { allRoutes } from "./routes/index.js";
+import { secureHeaders } from "./secure-headers.js";
 import { handleUpgrade } from "./upgrade.js";
 
 const SWEEP_MS = 20;
+/** How often connections are looked through for ones that take too long to say what they want. */
+const SLOW_CHECK_MS = 5_000;
 
 export interface Api {
   /** Not listening yet. */
   readonly server: Server;
+  /** One more server of the same API, for a local socket: plain HTTP, without the gate of `deps`. */
+  localServer(): Server;
   /** Blocking queries that wait at the moment. */
   readonly blockedQueries: () => number;
   /** Ends blocked queries with what there is, takes no new connection and resolves when all are closed. */
@@ -31,46 +39,74 @@ export interface Api {
 /** The HTTP server. It keeps no state but encoded answers. */
 export function createApi(deps: ApiDeps): Api {
   const options: ApiOptions = { ...defaultApiOptions, ...deps.options };
-  const guard = new Guard(options.hostNames);
-  const blocking = new BlockingQueries({ watch: deps.store.watch, clock: deps.clock, options });
+  const guard = new Guard(options.hostNames, options.allowedOrigins);
+  const blocking = new BlockingQueries({ watch: deps.store.watch, clock: deps.clock, options, latest: () => deps.store.index });
   const responder = new Responder({ blocking, cache: new ResponseCache(options) });
-  const app = createApp(deps, options, guard, responder);
-
+  const callerOf = callersOf(deps.authority ?? new OpenAuthority());
+  const app = createApp(deps, { options, guard, responder, callerOf });
   const connections = new ConnectionLimit(options.maxConnectionsPerAddress);
-  const server = createServer({
+  const upgraded = new Set<Duplex>();
+  const serverOptions = {
     maxHeaderSize: options.maxHeaderBytes,
     headersTimeout: options.headersTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
     keepAliveTimeout: options.keepAliveTimeoutMs,
-  });
-  server.prependListener("connection", (socket) => connections.admit(socket));
-  server.on("request", (request, response) => {
-    if (!connections.isRefused(request.socket)) app(request, response);
-  });
-  const upgraded = new Set<Duplex>();
-  server.on("upgrade", (request, socket, head) => {
-    // Node counts these as connections that are open, but forgets what they were.
-    upgraded.add(socket);
-    socket.once("close", () => upgraded.delete(socket));
-    if (!connections.isRefused(request.socket)) handleUpgrade({ guard, exec: deps.exec, log: deps.log }, request, socket, head);
-  });
+    connectionsCheckingInterval: Math.min(SLOW_CHECK_MS, options.headersTimeoutMs),
+  };
+
+  const serve = (server: Server, gate: ApiDeps["gate"]): Server => {
+    server.prependListener("connection", (socket) => {
+      connections.admit(socket);
+      // Begun now, so that it is known when the request has come.
+      gate?.admit(socket).catch(() => {});
+    });
+    server.on("request", (request, response) => {
+      if (connections.isRefused(request.socket)) return;
+      if (gate === undefined) return app(request, response);
+      const refused = (error: unknown): void => sendFailure(response, error, { log: deps.log, requestId: randomUUID });
+      gate.admit(request.socket).then(() => app(request, response), refused);
+    });
+    server.on("upgrade", (request, socket, head) => {
+      // Node counts these as connections that are open, but forgets what they were.
+      upgraded.add(socket);
+      socket.once("close", () => upgraded.delete(socket));
+      if (connections.isRefused(request.socket)) return;
+      const admitted = gate?.admit(request.socket) ?? Promise.resolve();
+      void handleUpgrade({ guard, exec: deps.exec, log: deps.log, admitted }, request, socket, head);
+    });
+    return server;
+  };
+
+  const servers = [serve((deps.makeServer ?? createServer)(serverOptions), deps.gate)];
   return {
-    server,
+    server: servers[0] as Server,
+    localServer: () => {
+      const local = serve(createServer(serverOptions), undefined);
+      servers.push(local);
+      return local;
+    },
     blockedQueries: () => blocking.waiting,
-    close: () => {
+    close: async () => {
       blocking.close();
-      return closeServer(server, upgraded, options.closeGraceMs);
+      await Promise.all(servers.map((server) => closeServer(server, upgraded, options.closeGraceMs)));
     },
   };
 }
 
-function createApp(deps: ApiDeps, options: ApiOptions, guard: Guard, responder: Responder): express.Express {
+interface AppParts {
+  readonly options: ApiOptions;
+  readonly guard: Guard;
+  readonly responder: Responder;
+  readonly callerOf: CallerOf;
+}
+
+function createApp(deps: ApiDeps, { options, guard, responder, callerOf }: AppParts): express.Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
   app.use((request, response, next) => {
-    response.setHeader("Vary", "Accept-Encoding");
-    guard.check(request);
+    secureHeaders(request, response);
+    if (guard.answer(request, response)) return;
     const url = request.url;
     if (!url.startsWith("/")) throw new AllocdError("invalid", "request target: want a path that begins with a slash");
     const cleaned = cleanedUrl(url) ?? (/^\/(\?|$)/.test(url) ? `/ui/${url.slice(1)}` : undefined);
@@ -85,8 +121,18 @@ function createApp(deps: ApiDeps, options: ApiOptions, guard: Guard, responder: 
       next();
     });
   }
-  if (deps.fs !== undefined) app.use("/v1/client/fs", deps.fs);
-  app.use(createRouter(allRoutes({ ...deps, options }), { responder, region: options.region, maxBodyBytes: options.maxBodyBytes }));
+  if (deps.fs !== undefined) app.use("/v1/client/fs", deps.fs(callerOf));
+  const audit = new ChangeAudit(deps.audit, deps.clock);
+  app.use(
+    createRouter(allRoutes({ ...deps, options }), {
+      responder,
+      region: options.region,
+      maxBodyBytes: options.maxBodyBytes,
+      store: deps.store,
+      callerOf,
+      audit,
+    }),
+  );
   app.use((_request, response) => {
     response.writeHead(404, { "Content-Length": 0 }).end();
   });

@@ -10,15 +10,16 @@ import type { Guard } from "./guard.js";
 const EXEC = /^\/v1\/client\/allocation\/[^/]+\/exec$/;
 
 /** Hands WebSocket upgrades on, after the guard. What nobody takes gets a plain HTTP answer, never a silent close. */
-export function handleUpgrade(
-  deps: { readonly guard: Guard; readonly exec: UpgradeHandler | undefined; readonly log: Logger },
+export async function handleUpgrade(
+  deps: { readonly guard: Guard; readonly exec: UpgradeHandler | undefined; readonly log: Logger; readonly admitted: Promise<void> },
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-): void {
+): Promise<void> {
   // A reset of a socket that nobody listens to would end the agent.
   socket.on("error", () => socket.destroy());
   try {
+    await deps.admitted;
     deps.guard.check(request);
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     if (deps.exec === undefined || !EXEC.test(path)) throw new AllocdError("not-found", "resource not found");

@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import type { Server } from "node:http";
 import { join } from "node:path";
 import { pino } from "pino";
 import type { TemplateHookDeps } from "../agent/allocs/hooks/template.js";
@@ -10,7 +9,7 @@ import type { Config } from "../agent/config/schema.js";
 import type { Logger } from "../agent/log.js";
 import type { Node } from "../agent/model/node.js";
 import { StoreOpenError } from "../agent/store/errors.js";
-import { SqliteStore } from "../agent/store/sqlite-store.js";
+import { SqliteStore, type SqliteStoreOptions } from "../agent/store/sqlite-store.js";
 import { Keyring, KeyringError } from "../agent/vars/keyring.js";
 import { hostVolumes } from "../agent/volumes/host-volumes.js";
 import { defaultApiOptions } from "../api/options.js";
@@ -19,7 +18,12 @@ import { RawExecDriver } from "../drivers/raw_exec/driver.js";
 import type { ShimClient } from "../drivers/shim/client.js";
 import { dockerOptions } from "./docker-options.js";
 
-export async function openStore(config: Config, clock: SystemClock, log: Logger, onFatal: () => void): Promise<SqliteStore> {
+export async function openStore(
+  config: Config,
+  clock: SystemClock,
+  log: Logger,
+  hooks: Pick<SqliteStoreOptions, "onFatal" | "hostFault">,
+): Promise<SqliteStore> {
   const dir = join(config.data_dir, "state");
   try {
     mkdirSync(config.data_dir, { recursive: true, mode: 0o711 });
@@ -27,8 +31,10 @@ export async function openStore(config: Config, clock: SystemClock, log: Logger,
       dir,
       clock,
       log,
-      onFatal,
+      ...hooks,
+      backups: { everyMs: config.state.backup_interval, keep: config.state.backups },
       limits: {
+        maxWaiting: config.state.max_waiting_changes,
         historyRows: config.retention.history_rows,
         historyRowsPerAlloc: config.retention.history_rows_per_allocation,
         completedEvals: config.retention.terminal_evaluations,
@@ -141,28 +147,13 @@ export const gcOptions = ({ client }: Config) => ({
   parallelDestroys: client.gc_parallel_destroys,
 });
 
-/** @returns `host:port` as it really is. */
-export function listen(server: Server, { bind_addr: host, port }: Config): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === "EADDRINUSE"
-          ? new ConfigError(`port: got ${port}, want a free one: ${host}:${port} is in use`)
-          : new ConfigError(`bind_addr: got "${host}": ${error.message}`),
-      );
-    });
-    server.listen(port, host, () => {
-      server.removeAllListeners("error");
-      const bound = server.address();
-      const actual = typeof bound === "object" && bound ? bound.port : port;
-      resolve(host.includes(":") ? `[${host}]:${actual}` : `${host}:${actual}`);
-    });
-  });
-}
-
 /** Written at once: the lines before a crash are the ones that are wanted. */
-export const createLog = ({ log: { level } }: Config): Logger =>
-  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
+export function createLog({ log: { level } }: Config): Logger {
+  const destination = pino.destination({ dest: 2, sync: true });
+  // A full disk below the log must not end the agent.
+  destination.on("error", () => {});
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+}
 
 const isFileError = (error: unknown): boolean =>
   typeof (error as NodeJS.ErrnoException).code === "string" && (error as NodeJS.ErrnoException).syscall !== undefined;

@@ -1,10 +1,13 @@
 import { join } from "node:path";
-import { removeAllocDir } from "../agent/allocs/alloc-dir.js";
+import { agentHealth } from "../agent/agent-health.js";
+import { adoptAllocs, adoptionText } from "../agent/allocs/adopt-allocs.js";
+import { allocRoot, removeAllocDir } from "../agent/allocs/alloc-dir.js";
 import { AllocGc } from "../agent/allocs/alloc-gc.js";
 import { AllocMounts } from "../agent/allocs/alloc-mounts.js";
+import { AllocRecorder } from "../agent/allocs/alloc-recorder.js";
 import { AllocStats } from "../agent/allocs/alloc-stats.js";
 import { AllocSupervisor } from "../agent/allocs/alloc-supervisor.js";
-import { DiskWatch } from "../agent/allocs/disk-watch.js";
+import { EphemeralDiskWatch } from "../agent/allocs/ephemeral-disk-watch.js";
 import { AllocFiles } from "../agent/allocs/fs/alloc-files.js";
 import { taskHooks } from "../agent/allocs/hooks/task-hooks.js";
 import type { TemplateHookDeps } from "../agent/allocs/hooks/template.js";
@@ -19,11 +22,15 @@ import { JobValidator } from "../agent/jobs/job-validator.js";
 import { NodeService } from "../agent/jobs/node-service.js";
 import type { Logger } from "../agent/log.js";
 import { MILLISECOND } from "../agent/model/units.js";
+import { DiskWatch } from "../agent/node/disk-watch.js";
 import { diskStats, HostStatsReader } from "../agent/node/host-stats.js";
 import { listeningPorts } from "../agent/node/listening-ports.js";
 import { NodeRegistry } from "../agent/node/node-registry.js";
 import { serviceCatalog } from "../agent/services/service-catalog.js";
+import { DamageError } from "../agent/store/errors.js";
+import type { SqliteStore } from "../agent/store/sqlite-store.js";
 import { Variables } from "../agent/vars/variables.js";
+import { ExecAccess } from "../api/exec/exec-access.js";
 import { defaultExecOptions, ExecEndpoint } from "../api/exec/exec-endpoint.js";
 import { createFsRouter } from "../api/fs/router.js";
 import { createApi } from "../api/server.js";
@@ -35,7 +42,6 @@ import {
   createLog,
   dockerDriver,
   gcOptions,
-  listen,
   loadFetcher,
   nodeOptions,
   openKeyring,
@@ -43,12 +49,17 @@ import {
   rawExec,
   templateOptions,
 } from "./agent-parts.js";
+import { listenLocal, listenTcp } from "./listen.js";
+import { asConfigError, makeSecurity, protection, reloadOnHangup } from "./security.js";
 export interface AgentFlags {
   readonly config?: string;
   readonly bind?: string;
   readonly port?: string;
   readonly dataDir?: string;
 }
+
+/** How often one process starts anew with a repaired database. */
+const maxRepairs = 3;
 
 /** What is undone in reverse order, at the end as after a failed start. */
 class Undo {
@@ -73,35 +84,76 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<void
     flags: { "--bind": flags.bind, "--port": flags.port, "--data-dir": flags.dataDir },
   });
   const log = createLog(config);
+  for (let repairs = 0; ; repairs++) {
+    const end = await live(config, log, version);
+    if (end !== "damaged") break;
+    if (repairs === maxRepairs) {
+      process.exitCode = 1;
+      log.fatal("the database was damaged again and again: is the disk well?");
+      break;
+    }
+    log.warn("starting anew, with a database that is whole");
+  }
+  log.info("ended");
+}
+
+/** From start to end. @returns why it ended. */
+async function live(config: Config, log: Logger, version: string): Promise<"asked" | "damaged" | "fatal"> {
   const undo = new Undo();
-  let end = (): void => {};
-  const ending = new Promise<void>((resolve) => {
+  let end = (_: "asked" | "damaged" | "fatal"): void => {};
+  const ending = new Promise<"asked" | "damaged" | "fatal">((resolve) => {
     end = resolve;
   });
   // Without its store it could do nothing right any more: a new agent finds everything again.
-  const onFatal = (): void => {
-    process.exitCode = 1;
-    end();
+  const onFatal = (error: Error): void => {
+    if (!(error instanceof DamageError)) process.exitCode = 1;
+    end(error instanceof DamageError ? "damaged" : "fatal");
   };
+  const asked = (): void => end("asked");
   try {
     await start(config, log, version, undo, onFatal);
   } catch (error) {
     await undo.run();
-    throw error;
+    throw asConfigError(error);
   }
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end());
-  await ending;
-  log.info("ending; the tasks go on");
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, asked);
+    undo.add(() => process.off(signal, asked));
+  }
+  const why = await ending;
+  log.info(why === "asked" ? "ending; the tasks go on" : "ending, as the state can not be written; the tasks go on");
   await undo.run();
-  log.info("ended");
+  return why;
 }
 
-async function start(config: Config, log: Logger, version: string, undo: Undo, onFatal: () => void): Promise<void> {
+/** Brings a state that is older than its directory up to date. @returns what operators should know of it. */
+async function adopted(store: SqliteStore, dataDir: string, log: Logger): Promise<readonly string[]> {
+  const { isOlder, knownIndex } = store.start;
+  try {
+    const adoption = await adoptAllocs({ store, dataDir, log, isOlder, knownIndex });
+    return adoption ? [adoptionText(adoption)] : [];
+  } catch (error) {
+    // The agent starts in any case: what runs goes on, if unknown, and its records stay.
+    log.error({ err: error }, "the records beside the allocations could not be taken up");
+    return [`the records beside the allocations could not be taken up: ${(error as Error).message}`];
+  }
+}
+
+async function start(config: Config, log: Logger, version: string, undo: Undo, onFatal: (error: Error) => void): Promise<void> {
   const clock = new SystemClock();
   const dataDir = config.data_dir;
-  const store = await openStore(config, clock, log, onFatal);
+  const disk = new DiskWatch({ dir: allocRoot(dataDir), clock, log });
+  const store = await openStore(config, clock, log, { onFatal, hostFault: () => disk.fault });
   undo.add(() => store.close());
+  const recorder = new AllocRecorder({ store, clock, log, dataDir });
+  recorder.start();
+  undo.add(() => recorder.stop());
+  const adoption = await adopted(store, dataDir, log);
+  disk.start();
+  undo.add(() => disk.stop());
 
+  const security = await makeSecurity({ config, store, clock, log });
+  undo.add(() => security.close());
   const variables = new Variables({ store, keyring: openKeyring(dataDir), options: { maxVariables: config.variables.max_count } });
 
   const shim = new ShimClient({
@@ -109,6 +161,10 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     launch: () => launchShim(config.runtime_dir, join(dataDir, "shim.log")),
     program: shimProgram,
     builtAt: shimBuiltAt,
+    lost: (runId, stream, { reason, isOver, bytes }) => {
+      log.warn({ runId, stream, reason, isOver, lostBytes: bytes }, "a task's output is lost");
+      disk.suspect();
+    },
     log,
   });
   undo.add(() => shim.close());
@@ -161,7 +217,7 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     },
     options: gcOptions(config),
   });
-  const disks = new DiskWatch({
+  const disks = new EphemeralDiskWatch({
     ...{ clock, log, dataDir },
     running: () => allocs.running,
     emit: (id, event) => allocs.emit(id, event),
@@ -200,9 +256,16 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
   });
   const exec = new ExecEndpoint({
     targets: allocs,
+    access: new ExecAccess({ authority: security.authority, store, runsOnHost: (driver) => drivers.get(driver)?.isolation !== "image" }),
+    audit: security.audit,
     clock,
     log,
-    options: { ...defaultExecOptions, maxSessions: config.http.max_exec_sessions },
+    options: {
+      ...defaultExecOptions,
+      maxSessions: config.http.max_exec_sessions,
+      maxSessionsPerAllocation: config.http.max_exec_sessions_per_allocation,
+      maxSessionsPerToken: config.http.max_exec_sessions_per_token,
+    },
   });
   const files = new AllocFiles({
     dataDir,
@@ -234,8 +297,14 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     gc,
     services: { deregister: (service) => store.commit([{ kind: "service-delete", service }], { refusable: true }) },
     exec,
-    fs: createFsRouter({ files, log }),
+    fs: (callerOf) => createFsRouter({ files, store, callerOf, log }),
+    ...protection(security),
     agent: { version, dataDir },
+    health: agentHealth({
+      store,
+      fault: () => disk.fault,
+      warnings: () => [...store.warnings, ...adoption],
+    }),
     stats: {
       ofAllocation: (id, task) => allocStats.of(id, task),
       ofHost: () => hostStats.read(),
@@ -246,13 +315,20 @@ async function start(config: Config, log: Logger, version: string, undo: Undo, o
     ready: readiness,
     options: {
       hostNames: config.http.host_names,
+      allowedOrigins: config.http.allowed_origins,
+      maxHeaderBytes: config.http.max_header_bytes,
+      headersTimeoutMs: config.http.headers_timeout,
+      requestTimeoutMs: config.http.request_timeout,
       maxBodyBytes: config.http.max_body_bytes,
       maxConnectionsPerAddress: config.http.max_conns_per_client,
       maxBlockedQueries: config.http.max_blocking_queries,
+      maxBlockedQueriesPerClient: config.http.max_blocking_queries_per_client,
     },
   });
-  const address = await listen(api.server, config);
   undo.add(() => api.close());
+  const address = await listenTcp(api.server, config);
+  if (config.unix_socket.path !== "") await listenLocal(api.localServer(), config.unix_socket);
+  if (security.tls) undo.add(reloadOnHangup(security.tls, log));
   // First, so that the clients are told why before their connections go.
   undo.add(() => exec.close());
   undo.add(() => events.close());

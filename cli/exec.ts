@@ -1,7 +1,7 @@
 import WebSocket from "ws";
+import { AgentClient, type ConnectFlags } from "./client.js";
 
-export interface ExecFlags {
-  readonly address: string;
+export interface ExecFlags extends ConnectFlags {
   readonly task?: string;
   readonly tty: boolean;
 }
@@ -19,12 +19,12 @@ const failed = 255;
 /** Runs a command beside a task and ends with its exit code. */
 export async function runExec(prefix: string, command: readonly string[], flags: ExecFlags): Promise<void> {
   process.exitCode = failed;
-  const { id, task } = await findTask(prefix, flags);
+  const client = new AgentClient(flags);
+  const { id, task } = await findTask(client, prefix, flags);
   const tty = flags.tty && Boolean(process.stdin.isTTY && process.stdout.isTTY);
   const query = new URLSearchParams({ task, command: JSON.stringify(command), tty: String(tty) });
-  const ws = new WebSocket(`${flags.address.replace(/^http/, "ws")}/v1/client/allocation/${id}/exec?${query}`, {
-    perMessageDeflate: false,
-  });
+  const { url, options } = client.socket(`/v1/client/allocation/${id}/exec?${query}`);
+  const ws = new WebSocket(url, { ...options, perMessageDeflate: false });
   const restore = connectTerminal(ws, tty);
   try {
     process.exitCode = await result(ws);
@@ -96,14 +96,10 @@ interface Stub {
   readonly TaskStates: Readonly<Record<string, { readonly State: string }>> | null;
 }
 
-async function findTask(prefix: string, flags: ExecFlags): Promise<{ readonly id: string; readonly task: string }> {
+async function findTask(client: AgentClient, prefix: string, flags: ExecFlags): Promise<{ readonly id: string; readonly task: string }> {
   // The API wants an even number of digits; what is left over is compared here.
   const even = prefix.slice(0, prefix.length - (prefix.replaceAll("-", "").length % 2));
-  const response = await fetch(`${flags.address}/v1/allocations?namespace=*&prefix=${encodeURIComponent(even)}`).catch((error: Error) => {
-    throw new Error(`${flags.address} does not answer: ${(error.cause as Error | undefined)?.message || error.message}`);
-  });
-  const body = await response.text();
-  if (!response.ok) throw new Error(body);
+  const body = await client.get(`/v1/allocations?namespace=*&prefix=${encodeURIComponent(even)}`);
   const found = (JSON.parse(body) as Stub[]).filter((alloc) => alloc.ID.startsWith(prefix));
   const [alloc] = found;
   if (!alloc) throw new Error(`no allocation begins with "${prefix}"`);

@@ -181,6 +181,8 @@ export interface TaskRun {
    * @throws DriverError when the command can not be started.
    */
   exec(spec: ExecSpec, listener: ExecListener): Promise<ExecProcess>;
+  /** Calls the listener when output of the run could not be kept; there is one listener. Absent: the driver does not know. */
+  onOutputLost?(listener: (loss: LostOutput) => void): void;
   /** What the run uses now. @throws DriverError when it is not running. */
   usage(): Promise<TaskUsage>;
   /** Removes what is left of an ended run: records, cgroups, containers. */
@@ -198,6 +200,15 @@ export interface HealthState {
   readonly since: UnixNano;
   /** What the latest check wrote. */
   readonly output: string;
+}
+
+export interface LostOutput {
+  readonly stream: "stdout" | "stderr";
+  /** 0 while it goes on. */
+  readonly bytes: number;
+  readonly reason: string;
+  /** Whether output is kept again. */
+  readonly isOver: boolean;
 }
 
 export interface TaskUsage {

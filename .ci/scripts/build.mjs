@@ -13,6 +13,8 @@ const sources = readdirSync(launchDir)
   .map((name) => join(launchDir, name));
 const isAsset = (path) => statSync(path).isDirectory() || /\.(sh|sql)$/.test(path);
 
+const compile = (program, from) => run("cc", ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, ...from]);
+
 await main(() => {
   const started = new Date();
   ensureTools();
@@ -21,7 +23,8 @@ await main(() => {
   for (const room of ["agent", "drivers", "api", "cli"]) {
     cpSync(join(top, room), join(fresh, room), { recursive: true, filter: isAsset });
   }
-  run("cc", ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", join(fresh, launcher), ...sources]);
+  compile(join(fresh, launcher), sources);
+  compile(join(fresh, "api/acl/allocd-peer"), [join(top, "api/acl/allocd-peer.c")]);
   // An agent that runs from dist has its files open and finds those it loads later under the same names.
   if (existsSync(dist)) renameSync(dist, old);
   renameSync(fresh, dist);

@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, fchownSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, constants, existsSync, fchmodSync, fchownSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TaskDirs } from "../../drivers/driver.js";
@@ -11,6 +11,7 @@ import { type Dir, ReadyDirs } from "./ready-dirs.js";
 /*
  *   <data dir>/alloc                 0711   ids can not be listed
  *     <alloc id>.json                0600   the allocation as it was given, for a store that was restored from a backup
+ *     <alloc id>.state.json          0600   how far it is, for the same
  *     <alloc id>/                    0755   root's, so that no task can move what is below it
  *       alloc/                      01777   shared by the group
  *         logs/                      0755   root's: tasks read them, only the shim writes
@@ -27,6 +28,7 @@ import { type Dir, ReadyDirs } from "./ready-dirs.js";
 const sharedName = "alloc";
 
 export const allocRoot = (dataDir: string): string => join(dataDir, "alloc");
+export const hasAllocFile = (dataDir: string, allocId: string): boolean => existsSync(allocFile(dataDir, allocId));
 export const allocPath = (dataDir: string, allocId: string): string => join(allocRoot(dataDir), allocId);
 const allocFile = (dataDir: string, allocId: string): string => `${allocPath(dataDir, allocId)}.json`;
 
@@ -109,7 +111,8 @@ export function writeAllocFile(dataDir: string, alloc: Allocation): void {
 export async function removeAllocDir(dataDir: string, allocId: string, mounts: AllocMounts): Promise<void> {
   const path = allocPath(dataDir, allocId);
   await mounts.removeBelow(path);
-  await Promise.all([path, `${path}.json`, `${path}.json.new`].map((p) => rm(p, { recursive: true, force: true })));
+  const records = [".json", ".state.json"].flatMap((suffix) => [path + suffix, `${path}${suffix}.new`]);
+  await Promise.all([path, ...records].map((p) => rm(p, { recursive: true, force: true })));
 }
 
 /** @returns false when something is there already. */

@@ -64,7 +64,7 @@ export class AllocRunner {
     const isNew = alloc.TaskStates === null;
     this.#stage = isNew ? "init" : "prestart";
     this.#awaited = new Set(this.#group.Tasks.map((task) => task.Name));
-    this.#report = new AllocReport({ store: deps.store, allocId: alloc.ID, log: this.#log, summary: () => this.#summary() });
+    this.#report = new AllocReport({ ...deps, allocId: alloc.ID, log: this.#log, summary: () => this.#summary() });
     this.done = new Promise((resolve) => {
       this.#finish = resolve;
     });

@@ -308,7 +308,7 @@ export class AllocSupervisor {
 /** A crash may have come between an allocation's removal and that of its directory. */
 async function removeForgotten(dataDir: string, store: StateStore, mounts: AllocMounts): Promise<void> {
   const entries = await readdir(allocRoot(dataDir)).catch(() => []);
-  const ids = new Set(entries.map((entry) => entry.replace(/\.json$/, "")));
+  const ids = new Set(entries.map((entry) => entry.replace(/(\.state)?\.json(\.new)?$/, "")));
   // A directory that the store has never heard of may belong to a newer store than this one: it is not ours to remove.
   await Promise.all([...ids].filter((id) => store.isTombstone(id)).map((id) => removeAllocDir(dataDir, id, mounts)));
 }

@@ -1,4 +1,12 @@
-import type { Driver, ExitResult, HealthState, Recovery, TaskRun, TaskSpec } from "../../drivers/driver.js";
+import {
+  type Driver,
+  DriverError,
+  type ExitResult,
+  type HealthState,
+  type Recovery,
+  type TaskRun,
+  type TaskSpec,
+} from "../../drivers/driver.js";
 import { decideRestart, type RestartTracker, type RunEnd, restartsOnSuccess } from "../model/restart-policy.js";
 import * as events from "../model/task-events.js";
 import type { TaskEvent } from "../model/task-state.js";
@@ -151,8 +159,10 @@ export class TaskLoop {
         const prepared = await prepareTask(this.#launchDeps(), this.#record);
         if (!prepared) continue;
         const { spec, driver } = prepared;
-        const isDurable = await report.durable();
-        if (!isDurable || requests.detached) return null;
+        const stored = await report.durable();
+        if (stored === "gone" || requests.detached) return null;
+        // A start that the next agent would not hear of must not be made; waiting for ever would help nobody.
+        if (stored === "failed") throw new DriverError("the task's state can not be stored", true);
         // Meanwhile the task may have been killed, or the whole group held back.
         if (!requests.killed && mayStart()) return await this.#begin(driver, spec);
       } catch (error) {
@@ -198,6 +208,7 @@ export class TaskLoop {
     const over = new AbortController();
     let exit: ExitResult | null = null;
     let leak = "";
+    run.onOutputLost?.((lost) => this.#record.apply({ events: [(at) => events.outputLost(at, lost)] }));
     void run.exited.then((result) => {
       exit = result;
       over.abort("over");
@@ -283,8 +294,10 @@ export class TaskLoop {
   /** Destroys what is left of an ended run. Its records are the only proof of its end until ours is on disk. */
   async #discard(run: TaskRun | null, handle: StoredHandle): Promise<void> {
     const { report, log } = this.#deps;
-    if (!(await report.durable())) return;
+    const stored = await report.durable();
+    if (stored === "gone") return;
     try {
+      if (stored === "failed") throw new Error("its end is not on record");
       if (!handle.ended) await run?.stop("", 0);
       await run?.destroy();
     } catch (error) {

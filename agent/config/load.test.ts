@@ -95,7 +95,19 @@ test.each([
     { client: { min_dynamic_port: 300, max_dynamic_port: 200 } },
     "FILE: client.min_dynamic_port: got 300, want at most client.max_dynamic_port, which is 200",
   ],
-  [{ acl: { enabled: true } }, "FILE: acl.enabled: got true, want false: access control is not available yet"],
+  [{ tls: { http: true } }, 'FILE: tls.cert_file: got "", want a file: tls.http is true'],
+  [{ tls: { http: true, cert_file: "c" } }, 'FILE: tls.key_file: got "", want a file: tls.http is true'],
+  [{ tls: { verify_https_client: true } }, "FILE: tls.verify_https_client: got true, want false: tls.http is false"],
+  [
+    { tls: { http: true, cert_file: "c", key_file: "k", verify_https_client: true } },
+    'FILE: tls.ca_file: got "", want a file: tls.verify_https_client is true',
+  ],
+  [
+    { tls: { client_roles: { a: "b" } } },
+    'FILE: tls.client_roles: got {"a":"b"}, want none: they count only with acl.enabled, tls.http and tls.verify_https_client',
+  ],
+  [{ http: { allowed_origins: ["*"] } }, 'FILE: http.allowed_origins: got "*", want origins such as https://ops.example'],
+  [{ audit: { enabled: true, path: "" } }, 'FILE: audit.path: got "", want a file: audit.enabled is true'],
   [[], "FILE: got [], want an object"],
   ['{\n  "port": 4646,\n}', "FILE:3:1: no JSON: Expected double-quoted property name"],
   ['{"port" 4646}', "FILE:1:9: no JSON: Expected ':' after property name"],
@@ -152,4 +164,32 @@ test("directories are absolute, and each data directory has a runtime directory 
   expect(one.data_dir).toBe(join(process.cwd(), "data/one"));
   expect(one.runtime_dir).not.toBe(two.runtime_dir);
   expect(loadConfig({ file: write({ runtime_dir: "/run/mine" }) }).runtime_dir).toBe("/run/mine");
+});
+
+test.each([
+  ["access control", { acl: { enabled: true } }],
+  ["mutual TLS", { tls: { http: true, cert_file: "c", key_file: "k", ca_file: "a", verify_https_client: true } }],
+])("with %s any address will do", (_what, settings) => {
+  expect(loadConfig({ file: write({ bind_addr: "0.0.0.0", ...settings }) }).bind_addr).toBe("0.0.0.0");
+});
+
+test("TLS alone does not tell who calls", () => {
+  const settings = { bind_addr: "0.0.0.0", tls: { http: true, cert_file: "c", key_file: "k" } };
+  expect(refusal({ file: write(settings) })).toMatch(/bind_addr: got "0\.0\.0\.0", want a loopback address.*tls\.verify_https_client/);
+});
+
+test("paths of secrets and sockets start at the data directory", () => {
+  const config = loadConfig({
+    file: write({
+      data_dir: "/d",
+      unix_socket: { path: "api.sock" },
+      acl: { bootstrap_token_file: "management.token" },
+      audit: { path: "/elsewhere/audit.log" },
+    }),
+  });
+  expect([config.unix_socket.path, config.acl.bootstrap_token_file, config.audit.path]).toEqual([
+    "/d/api.sock",
+    "/d/management.token",
+    "/elsewhere/audit.log",
+  ]);
 });

@@ -23,7 +23,15 @@ export type ConfigFlag = keyof typeof FLAGS;
 const FLAGS = { "--bind": "bind_addr", "--port": "port", "--data-dir": "data_dir" } as const;
 
 /** Variables of our prefix that are no settings: the file, what the command line client reads, and the mark of a task, which an agent in a task has too. */
-const OTHER_VARIABLES = ["ALLOCD_CONFIG", "ALLOCD_ADDR", "ALLOCD_TOKEN", "ALLOCD_NAMESPACE", "ALLOCD_RUN", "ALLOCD_SESSION"];
+const OTHER_VARIABLES = [
+  "ALLOCD_CONFIG",
+  "ALLOCD_ADDR",
+  "ALLOCD_TOKEN",
+  "ALLOCD_TOKEN_FILE",
+  "ALLOCD_NAMESPACE",
+  "ALLOCD_RUN",
+  "ALLOCD_SESSION",
+];
 
 type Raw = Record<string, unknown>;
 /** Where each value came from, as a refusal names it. */
@@ -132,14 +140,26 @@ function complete(config: z.output<typeof configSchema>, origins: Origins, place
   const refuse = (path: string, given: unknown, want: string): never => {
     throw new ConfigError(refusal(path, given, want, origins, place));
   };
-  if (config.acl.enabled) refuse("acl.enabled", true, "false: access control is not available yet");
-  if (!isLoopback(config.bind_addr)) {
+  const { tls } = config;
+  const isMutual = tls.http && tls.verify_https_client;
+  if (!isLoopback(config.bind_addr) && !config.acl.enabled && !isMutual) {
     refuse(
       "bind_addr",
       config.bind_addr,
-      "a loopback address: beyond loopback callers must be authenticated, and acl.enabled and mutual TLS are not available yet",
+      "a loopback address: beyond it acl.enabled, or tls.http with tls.verify_https_client, has to be true, or anybody could run commands here",
     );
   }
+  if (tls.http && tls.cert_file === "") refuse("tls.cert_file", "", "a file: tls.http is true");
+  if (tls.http && tls.key_file === "") refuse("tls.key_file", "", "a file: tls.http is true");
+  if (tls.verify_https_client && !tls.http) refuse("tls.verify_https_client", true, "false: tls.http is false");
+  if (tls.verify_https_client && tls.ca_file === "") refuse("tls.ca_file", "", "a file: tls.verify_https_client is true");
+  if (Object.keys(tls.client_roles).length > 0 && !(config.acl.enabled && isMutual))
+    refuse("tls.client_roles", tls.client_roles, "none: they count only with acl.enabled, tls.http and tls.verify_https_client");
+  const { token_min_expiration_ttl: least, token_max_expiration_ttl: most } = config.acl;
+  if (least > most) refuse("acl.token_min_expiration_ttl", least, `at most acl.token_max_expiration_ttl, which is ${most} ms`);
+  if (config.audit.enabled && config.audit.path === "") refuse("audit.path", "", "a file: audit.enabled is true");
+  for (const origin of config.http.allowed_origins)
+    if (!/^https?:\/\/[^/\s]+$/.test(origin)) refuse("http.allowed_origins", origin, "origins such as https://ops.example");
   const { min_dynamic_port: min, max_dynamic_port: max } = config.client;
   if (min > max) refuse("client.min_dynamic_port", min, `at most client.max_dynamic_port, which is ${max}`);
   const { wait_min: waitMin, wait_max: waitMax } = config.client.template;
@@ -147,7 +167,15 @@ function complete(config: z.output<typeof configSchema>, origins: Origins, place
   if (config.data_dir === "") refuse("data_dir", "", "a directory");
   const { $schema: _, ...rest } = config;
   const dataDir = resolve(config.data_dir);
-  return { ...rest, data_dir: dataDir, runtime_dir: config.runtime_dir === "" ? defaultRuntimeDir(dataDir) : resolve(config.runtime_dir) };
+  const inData = (path: string): string => (path === "" ? "" : resolve(dataDir, path));
+  return {
+    ...rest,
+    unix_socket: { ...config.unix_socket, path: inData(config.unix_socket.path) },
+    acl: { ...config.acl, bootstrap_token_file: inData(config.acl.bootstrap_token_file) },
+    audit: { ...config.audit, path: inData(config.audit.path) },
+    data_dir: dataDir,
+    runtime_dir: config.runtime_dir === "" ? defaultRuntimeDir(dataDir) : resolve(config.runtime_dir),
+  };
 }
 
 const isLoopback = (address: string): boolean =>

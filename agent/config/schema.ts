@@ -11,9 +11,13 @@ export const configSchema = z.strictObject(
     $schema: z.string({ error: "a string" }).optional().describe("Where the JSON schema of this file is, for editors."),
     bind_addr: text(
       "127.0.0.1",
-      "The address that the HTTP API listens on. Only a loopback address is accepted as long as callers are not authenticated.",
+      "The address that the HTTP API listens on. Beyond loopback acl.enabled or mutual TLS (tls.http with tls.verify_https_client) is needed.",
     ),
     port: whole({ min: 0, max: 65_535 }, 4646, "The TCP port of the HTTP API. 0 takes any free one, told in the log."),
+    unix_socket: group("A local socket that serves the HTTP API as well, whoever may open it.", {
+      path: text("", "Where it is. Empty: there is none. A relative path starts at data_dir."),
+      group: text("", "The group that may use it, by name or number. Empty: only the agent's own user, with mode 0600; else 0660."),
+    }),
     data_dir: text(
       "/var/lib/allocd",
       "Where state and allocations are kept. One agent only may use it. A relative path starts at the working directory.",
@@ -34,9 +38,16 @@ export const configSchema = z.strictObject(
     }),
     http: group("The HTTP API.", {
       host_names: list([], "Names, besides localhost, that callers may reach this agent by. Another name in a Host header is refused."),
+      allowed_origins: list([], "Origins of pages in a browser that may use the API, such as https://ops.example. All others are refused."),
+      max_header_bytes: whole({ min: 4096, max: 1 << 20 }, 64 << 10, "The largest request line and headers together, in bytes."),
+      headers_timeout: duration({ min: "1s", max: "10m" }, "15s", "How long a caller may take to send them."),
+      request_timeout: duration({ min: "1s", max: "1h" }, "2m", "How long a caller may take to send a whole request."),
       max_body_bytes: whole({ min: 1024, max: 1 << 30 }, 10 << 20, "The largest request body, in bytes."),
       max_conns_per_client: whole({ min: 0, max: 1_000_000 }, 100, "Open connections from one address. 0 is no limit."),
       max_blocking_queries: whole({ min: 1, max: 1_000_000 }, 10_000, "Queries that wait for a change at the same time."),
+      max_blocking_queries_per_client: whole({ min: 0, max: 1_000_000 }, 1000, "The same from one address. 0 is no limit."),
+      max_exec_sessions_per_allocation: whole({ min: 1, max: 100_000 }, 256, "Exec sessions of one allocation at the same time."),
+      max_exec_sessions_per_token: whole({ min: 1, max: 100_000 }, 256, "Exec sessions of one ACL token at the same time."),
       max_exec_sessions: whole({ min: 0, max: 100_000 }, 512, "Exec sessions at the same time."),
       max_log_followers: whole({ min: 0, max: 100_000 }, 1000, "Log and file streams that follow at the same time."),
       max_event_streams: whole({ min: 0, max: 100_000 }, 100, "Event streams at the same time."),
@@ -144,6 +155,15 @@ export const configSchema = z.strictObject(
     variables: group("Variables, which templates read.", {
       max_count: whole({ min: 0, max: 1_000_000 }, 10_000, "Variables of the whole host; each holds at most 64 KiB."),
     }),
+    state: group("How the state is kept.", {
+      backup_interval: duration({ min: "0s", max: "720h" }, "1h", "How often the state is backed up while it changes; 0s for never."),
+      backups: whole({ min: 1, max: 1000 }, 3, "Backups that are kept."),
+      max_waiting_changes: whole(
+        { min: 100, max: 10_000_000 },
+        10_000,
+        "Changes that wait in memory while the disk takes none. Beyond it the latest state of each allocation is kept, with its latest events.",
+      ),
+    }),
     retention: group("How much of the past is kept.", {
       terminal_allocations: whole({ min: 0, max: 10_000_000 }, 2000, "Ended allocations; the oldest are removed with their directories."),
       dead_jobs: whole({ min: 0, max: 1_000_000 }, 2000, "Jobs that are over and of which no allocation is left."),
@@ -154,7 +174,42 @@ export const configSchema = z.strictObject(
       history_rows_per_allocation: whole({ min: 10, max: 1_000_000_000 }, 10_000, "Task events of one allocation in it."),
     }),
     acl: group("Access control.", {
-      enabled: flag(false, "Whether callers need a token. Not available yet: true is refused."),
+      enabled: flag(false, "Whether callers need a token. Without, only root and the agent's own user get in over loopback."),
+      token_ttl: duration({ min: "0s", max: "24h" }, "30s", "How long what a token may do is kept ready. Changes count at once anyway."),
+      policy_ttl: duration(
+        { min: "0s", max: "24h" },
+        "30s",
+        "How long the rules of policies are kept ready. Changes count at once anyway.",
+      ),
+      token_min_expiration_ttl: duration({ min: "0s", max: "8760h" }, "1m", "The least that a token lasts which expires."),
+      token_max_expiration_ttl: duration({ min: "1s", max: "87600h" }, "24h", "The most that a token lasts which expires."),
+      bootstrap_token_file: text(
+        "",
+        "Where the agent writes the first management token, with mode 0600, when it starts without one. Empty: nowhere, and /v1/acl/bootstrap makes it. A relative path starts at data_dir.",
+      ),
+      max_failed_attempts: whole(
+        { min: 0, max: 1_000_000 },
+        30,
+        "Requests a minute from one address with a token that does not exist. 0 is no limit.",
+      ),
+    }),
+    tls: group("TLS of the HTTP API. SIGHUP reads the files again.", {
+      http: flag(false, "Whether the API speaks TLS."),
+      ca_file: text("", "Certificates, in PEM, of the authorities that sign clients' certificates."),
+      cert_file: text("", "The agent's own certificate, in PEM."),
+      key_file: text("", "Its key, in PEM."),
+      verify_https_client: flag(false, "Whether clients need a certificate."),
+      tls_min_version: oneOf(["tls12", "tls13"], "tls12", "The oldest version that is spoken."),
+      client_roles: map(
+        "ACL roles of callers without a token, by the common name of their certificate; management stands for everything. Only with acl.enabled.",
+      ),
+    }),
+    audit: group("A log of every change and every exec.", {
+      enabled: flag(false, "Whether it is kept."),
+      path: text("audit/audit.log", "Where it is. A relative path starts at data_dir."),
+      delivery_guarantee: oneOf(["best-effort", "enforced"], "best-effort", "With enforced what can not be recorded is refused."),
+      rotate_bytes: whole({ min: 4096, max: 1_000_000_000_000 }, 100 << 20, "A larger file is put aside."),
+      rotate_max_files: whole({ min: 0, max: 100_000 }, 10, "Files put aside that are kept; the oldest are removed."),
     }),
   },
   { error: (issue) => (issue.code === "invalid_type" ? "an object" : undefined) },

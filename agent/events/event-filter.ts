@@ -21,14 +21,17 @@ export class EventFilter {
   /** Keys by topic. */
   readonly #topics = new Map<string, Set<string>>();
   readonly #namespace: string;
+  readonly #mayHear: (event: StreamEvent) => boolean;
 
   /**
    * @param topics such as `Job`, `Job:web`, `Allocation:*` or `*`; none is all.
    * @param namespace `*` is all.
+   * @param mayHear whether the subscriber may be told.
    * @throws InvalidField for a topic that is not known.
    */
-  constructor(topics: readonly string[], namespace: string) {
+  constructor(topics: readonly string[], namespace: string, mayHear: (event: StreamEvent) => boolean = () => true) {
     this.#namespace = namespace;
+    this.#mayHear = mayHear;
     for (const text of topics.length > 0 ? topics : [EVERYTHING]) {
       const colon = text.indexOf(":");
       const topic = colon < 0 ? text : text.slice(0, colon);
@@ -44,7 +47,8 @@ export class EventFilter {
 
   wants(event: StreamEvent): boolean {
     if (event.Namespace !== "" && this.#namespace !== EVERYTHING && event.Namespace !== this.#namespace) return false;
-    return this.#fits(this.#topics.get(EVERYTHING), event) || this.#fits(this.#topics.get(event.Topic), event);
+    const isAsked = this.#fits(this.#topics.get(EVERYTHING), event) || this.#fits(this.#topics.get(event.Topic), event);
+    return isAsked && this.#mayHear(event);
   }
 
   #fits(keys: ReadonlySet<string> | undefined, event: StreamEvent): boolean {

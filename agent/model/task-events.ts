@@ -52,6 +52,19 @@ export const started = (at: UnixNano): TaskEvent => event(at, "Started", "Task s
 export const driverMessage = (at: UnixNano, message: string, annotations: Readonly<Record<string, string>> = {}): TaskEvent =>
   event(at, "Driver", message, annotations, { DriverMessage: message });
 
+export interface LostOutput {
+  readonly stream: string;
+  readonly bytes: number;
+  readonly reason: string;
+  readonly isOver: boolean;
+}
+
+/** The reference has no such event: it loses output without a word. */
+export function outputLost(at: UnixNano, { stream, bytes, reason, isOver }: LostOutput): TaskEvent {
+  const text = isOver ? `${bytes} bytes of ${stream} were lost: ${reason}` : `Output of ${stream} is lost: ${reason}`;
+  return driverMessage(at, text, { stream, lost_bytes: String(bytes) });
+}
+
 export interface Termination {
   readonly exitCode: number;
   /** 0 when it ended by itself. */

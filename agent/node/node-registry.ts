@@ -34,25 +34,29 @@ export class NodeRegistry {
 
   /** @param httpAddr `host:port` of the API. */
   async start(httpAddr: string): Promise<void> {
-    const { options, clock, drivers, log } = this.#deps;
+    const { options, clock, drivers } = this.#deps;
     const found = await fingerprintNode({ ...options, clock, httpAddr }, drivers);
-    await this.#put({ ...found, ...saidByOperators(this.#deps.store.node(), found.ID) });
-    void this.#keepFresh().catch((error: unknown) => log.error({ err: error }, "the node is not looked at any more"));
+    await this.#keep({ ...found, ...saidByOperators(this.#deps.store.node(), found.ID) });
+    void this.#keepFresh();
   }
 
   stop(): void {
-    this.#ended.abort();
+    this.#ended.abort("over");
   }
 
   async #keepFresh(): Promise<void> {
-    const { clock, drivers } = this.#deps;
+    const { clock, drivers, log } = this.#deps;
     for (;;) {
       await clock.sleep(refreshMs, this.#ended.signal);
       if (this.#ended.signal.aborted) return;
-      const before = this.node;
-      const fresh = await refreshDrivers(before, drivers);
-      // An operator may have had their say meanwhile.
-      if (fresh !== before) await this.#put({ ...this.node, Drivers: fresh.Drivers, Attributes: fresh.Attributes });
+      try {
+        const before = this.node;
+        const fresh = await refreshDrivers(before, drivers);
+        // An operator may have had their say meanwhile.
+        if (fresh !== before) await this.#keep({ ...this.node, Drivers: fresh.Drivers, Attributes: fresh.Attributes });
+      } catch (error) {
+        log.error({ err: error }, "the node could not be looked at");
+      }
     }
   }
 
@@ -65,9 +69,21 @@ export class NodeRegistry {
     return this.#put({ ...this.node, ...part });
   }
 
-  async #put(node: Node): Promise<number> {
+  #put(node: Node): Promise<number> {
     this.#node = node;
     return this.#deps.store.commit([{ kind: "node", node }]);
+  }
+
+  /** On a disk that takes nothing nobody waits for the store's picture: the agent starts, and says what is wrong. */
+  async #keep(node: Node): Promise<void> {
+    const { store, clock, log } = this.#deps;
+    const written = new AbortController();
+    const commit = this.#put(node).finally(() => written.abort("over"));
+    const refused = async (): Promise<void> => {
+      while (store.degraded === null && !written.signal.aborted) await clock.sleep(50, written.signal);
+    };
+    await Promise.race([commit, refused()]);
+    if (!written.signal.aborted) commit.catch((error: unknown) => log.warn({ err: error }, "the node's state was not stored"));
   }
 }
 

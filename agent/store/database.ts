@@ -1,27 +1,37 @@
-import { mkdirSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import Database, { type Statement, type Transaction } from "better-sqlite3";
+import type { Database, Statement, Transaction } from "better-sqlite3";
+import { Backups } from "./backups.js";
 import { StoreOpenError } from "./errors.js";
 import { HighWater, RESTORE_GAP } from "./high-water.js";
 import { HistoryReader } from "./history-reader.js";
 import { loadRows } from "./load-rows.js";
-import { DirectoryLock } from "./lock.js";
 import { migrate, versionOf } from "./migrate.js";
 import { privateFile } from "./private-file.js";
-import type { EventRow, OpenArgs, Opened } from "./protocol.js";
+import type { Durability, EventRow, OpenArgs, Opened } from "./protocol.js";
+import type { Repair } from "./quarantine.js";
 import { HistoryRetention } from "./retention.js";
-import { isDamage, isDiskFault } from "./sqlite-error.js";
+import { isDiskFault } from "./sqlite-error.js";
 import type { HistoryQuery } from "./state-store.js";
 import { type Operation, type SqlValue, type StatementName, statements } from "./statements.js";
 
 /** The index may run this far ahead of the high-water file before the file is written even while commits come without a pause. */
-const highWaterStep = 1_000;
+const highWaterStep = 100;
+/** A disk that has no room for this has none. */
+const probeBytes = 64 * 1024;
+
+export interface DatabaseArgs extends OpenArgs {
+  /** Damage was found in it while it was in use. */
+  readonly isSuspect: boolean;
+  /** It took the place of a damaged one. */
+  readonly repair: Repair | null;
+}
 
 /** The state on disk, as the store's thread sees it: statements and rows, no JSON. Everything here is synchronous. */
 export class StateDatabase {
   readonly opened: Opened;
-  readonly #db: Database.Database;
-  readonly #lock: DirectoryLock;
+  readonly #db: Database;
+  readonly #dir: string;
   readonly #highWater: HighWater;
   readonly #statements: Readonly<Record<StatementName, Statement<SqlValue[]>>>;
   readonly #transaction: Transaction<(operations: readonly Operation[]) => void>;
@@ -30,51 +40,51 @@ export class StateDatabase {
   readonly #indexNow: Statement<[], bigint>;
 
   /**
-   * Takes the directory and opens the database in it, new or known.
+   * Makes a connection fit for use: brings tables up to date and reads what is kept in memory.
    *
-   * @throws StoreOpenError
+   * @throws StoreOpenError, or SQLite's error; the connection stays open then.
    */
-  static open(args: OpenArgs): StateDatabase {
-    try {
-      mkdirSync(args.dir, { recursive: true, mode: 0o700 });
-    } catch (error) {
-      throw new StoreOpenError("unusable", args.dir, `${args.dir}: ${(error as Error).message}`, { cause: error });
-    }
-    const lock = DirectoryLock.take(args.dir);
-    const path = join(args.dir, "state.db");
-    let db: Database.Database | undefined;
-    try {
-      privateFile(path);
-      db = new Database(path);
-      return new StateDatabase(db, path, lock, args);
-    } catch (error) {
-      db?.close();
-      lock.release();
-      if (error instanceof StoreOpenError) throw error;
-      throw new StoreOpenError(isDamage(error) ? "corrupt" : "unusable", path, `${path}: ${(error as Error).message}`, { cause: error });
-    }
-  }
-
-  private constructor(db: Database.Database, path: string, lock: DirectoryLock, { dir, limits }: OpenArgs) {
+  constructor(db: Database, path: string, { dir, limits, isSuspect, repair }: DatabaseArgs) {
     this.#db = db;
-    this.#lock = lock;
+    this.#dir = dir;
     db.defaultSafeIntegers(true);
-    db.pragma("journal_mode = WAL");
-    // WAL mode makes it NORMAL, which loses the last commits with the power.
-    db.pragma("synchronous = FULL");
+    const durability = makeDurable(db, path);
     db.pragma("foreign_keys = ON");
     const unclean = versionOf(db) > 0 && metaOf(db, "clean") !== 1;
-    if (unclean) checkIntegrity(db, path);
-    migrate(db, path);
+    if (isSuspect) checkIntegrity(db, path, "integrity_check(1)");
+    else if (unclean) checkIntegrity(db, path, "quick_check(1)");
+    migrate(db, path, undefined, (version) => copyBefore(db, dir, version));
     this.#highWater = new HighWater(dir);
-    const restored = continueAfterRestore(db, this.#highWater.read());
+    const knownIndex = metaOf(db, "index") ?? 0;
+    const restored = continueAfterRestore(db, this.#highWater.read(), repair !== null);
     markOpen(db);
     this.#statements = prepareAll(db);
     this.#transaction = db.transaction((operations: readonly Operation[]) => this.#run(operations));
     this.#history = new HistoryReader(db);
     this.#retention = new HistoryRetention(db, limits);
     this.#indexNow = db.prepare<[], bigint>("SELECT value FROM meta WHERE key = 'index'").pluck();
-    this.opened = { rows: loadRows(db), restored, unclean };
+    this.opened = { rows: loadRows(db), restored, unclean, knownIndex, repair, durability };
+  }
+
+  /**
+   * Finds out whether the disk takes writes, with more than the smallest.
+   *
+   * @throws SQLite's error or the file system's.
+   */
+  probe(): void {
+    const path = join(this.#dir, "probe");
+    try {
+      const fd = openSync(path, "w", 0o600);
+      try {
+        writeSync(fd, Buffer.alloc(probeBytes));
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    } finally {
+      rmSync(path, { force: true });
+    }
+    putMeta(this.#db, "clean", 0);
   }
 
   /** Writes all in one transaction. */
@@ -99,7 +109,7 @@ export class StateDatabase {
     this.#db.pragma("wal_checkpoint(TRUNCATE)");
   }
 
-  /** Closes and gives the directory up, whatever the disk says. */
+  /** Closes, whatever the disk says. */
   close(): void {
     try {
       this.#raiseHighWater(1);
@@ -109,7 +119,6 @@ export class StateDatabase {
       // A full disk: the next start checks the database instead.
     } finally {
       this.#db.close();
-      this.#lock.release();
     }
   }
 
@@ -122,20 +131,49 @@ export class StateDatabase {
   }
 }
 
-function prepareAll(db: Database.Database): Readonly<Record<StatementName, Statement<SqlValue[]>>> {
+/** An answered commit is on disk: asked of the connection itself, as a file system may refuse what was wanted. */
+function makeDurable(db: Database, path: string): Durability {
+  db.pragma("journal_mode = WAL");
+  // WAL mode makes it NORMAL, which loses the last commits with the power.
+  db.pragma("synchronous = FULL");
+  const journalMode = String(db.pragma("journal_mode", { simple: true }));
+  const synchronous = Number(db.pragma("synchronous", { simple: true }));
+  if (journalMode !== "wal" || synchronous !== 2) {
+    throw new StoreOpenError(
+      "unusable",
+      path,
+      `${path}: the file system allows journal_mode ${journalMode}, synchronous ${synchronous}; wal and 2 are needed`,
+    );
+  }
+  return { journalMode, synchronous };
+}
+
+/** The way back from a new form of the tables, made before the old one is given up. @throws when there is no room for it. */
+function copyBefore(db: Database, dir: string, version: number): void {
+  const backups = new Backups(dir);
+  const path = backups.beforeVersion(version);
+  const draft = `${path}.new`;
+  backups.make();
+  for (const old of [draft, path]) rmSync(old, { force: true });
+  privateFile(draft);
+  db.prepare("VACUUM INTO ?").run(draft);
+  renameSync(draft, path);
+}
+
+function prepareAll(db: Database): Readonly<Record<StatementName, Statement<SqlValue[]>>> {
   const prepared = Object.entries(statements).map(([name, sql]) => [name, db.prepare(sql)]);
   return Object.fromEntries(prepared);
 }
 
-function metaOf(db: Database.Database, key: string): number | undefined {
+function metaOf(db: Database, key: string): number | undefined {
   const value = db.prepare<[string], bigint>("SELECT value FROM meta WHERE key = ?").pluck().get(key);
   return value === undefined ? undefined : Number(value);
 }
 
-const putMeta = (db: Database.Database, key: string, value: number): void => void db.prepare(statements.putMeta).run(key, value);
+const putMeta = (db: Database, key: string, value: number): void => void db.prepare(statements.putMeta).run(key, value);
 
 /** Not worth refusing to start for on a full disk: what is lost is a check after a crash. */
-function markOpen(db: Database.Database): void {
+function markOpen(db: Database): void {
   try {
     putMeta(db, "clean", 0);
   } catch (error) {
@@ -143,8 +181,8 @@ function markOpen(db: Database.Database): void {
   }
 }
 
-function checkIntegrity(db: Database.Database, path: string): void {
-  const found = db.pragma("quick_check(1)", { simple: true });
+function checkIntegrity(db: Database, path: string, check: string): void {
+  const found = db.pragma(check, { simple: true });
   if (found !== "ok") throw new StoreOpenError("corrupt", path, `${path} is damaged: ${String(found)}`);
 }
 
@@ -152,12 +190,12 @@ function checkIntegrity(db: Database.Database, path: string): void {
  * Moves the index, and that of everything that a poller may wait for, above what was handed out before the database was
  * put back from a backup.
  */
-function continueAfterRestore(db: Database.Database, highWater: number): boolean {
+function continueAfterRestore(db: Database, highWater: number, isRepaired: boolean): boolean {
   const index = metaOf(db, "index") ?? 0;
-  if (highWater <= index) return false;
-  const next = highWater + RESTORE_GAP;
+  if (highWater <= index && !isRepaired) return false;
+  const next = Math.max(index, highWater) + RESTORE_GAP;
   const run = db.transaction(() => {
-    for (const table of ["allocs", "jobs", "evals", "deployments", "nodes", "namespaces", "services", "vars"])
+    for (const table of ["allocs", "jobs", "evals", "deployments", "nodes", "namespaces", "services", "vars", "acl"])
       putMeta(db, `index:${table}`, next);
     putMeta(db, "index", next);
     db.prepare("UPDATE alloc_status SET modify_index = ?").run(next);

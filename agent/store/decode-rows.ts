@@ -8,7 +8,9 @@ import type { Node } from "../model/node.js";
 import type { ServiceRegistration } from "../model/service-registration.js";
 import type { TaskState } from "../model/task-state.js";
 import type { SealedVariable } from "../model/variable.js";
+import { decodeAclRow } from "./acl-table.js";
 import { jobKey } from "./effect.js";
+import { RowsError } from "./errors.js";
 import { eventOf } from "./event-body.js";
 import type { JobCopies } from "./job-copies.js";
 import { byCreation } from "./ordered-map.js";
@@ -30,6 +32,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
       evals: indexOf("evals"),
       deployments: indexOf("deployments"),
       nodes: indexOf("nodes"),
+      acl: indexOf("acl"),
       namespaces: indexOf("namespaces"),
       services: indexOf("services"),
       vars: indexOf("vars"),
@@ -40,6 +43,7 @@ export function decodeState(rows: StateRows, jobCopies: JobCopies): TablesSnapsh
     evals: rows.evals.map(decodeEval).sort(byCreation),
     deployments: rows.deployments.map(decodeDeployment).sort(byCreation),
     node: rows.node === undefined ? undefined : decodeNode(rows.node),
+    acl: rows.acl.map(decodeAclRow),
     namespaces: decodeNamespaces(rows.namespaces),
     launches: new Map(rows.launches.map(({ namespace, id, launch }) => [jobKey(namespace, id), Number(launch)])),
     scalingEvents: decodeScalingEvents(rows.scalingEvents),
@@ -87,7 +91,7 @@ function decodeJobVersions(rows: StateRows): ReadonlyMap<string, readonly Job[]>
 function currentJobs(rows: StateRows, versions: ReadonlyMap<string, readonly Job[]>): Job[] {
   return rows.jobs.map(({ namespace, id, version }) => {
     const job = versions.get(jobKey(namespace, id))?.find((candidate) => candidate.Version === Number(version));
-    if (!job) throw new Error(`job ${id} in namespace ${namespace} has no version ${version}`);
+    if (!job) throw new RowsError(`job ${id} in namespace ${namespace} has no version ${version}`);
     return job;
   });
 }
@@ -103,7 +107,7 @@ function decodeAllocs(rows: StateRows, jobCopies: JobCopies): Allocation[] {
   return rows.allocs.map((row) => {
     const desired = parseJson(row.body) as Omit<DesiredAllocation, "Job">;
     const Job = jobs.get(row.job_digest);
-    if (!Job) throw new Error(`allocation ${desired.ID} has no copy of its job`);
+    if (!Job) throw new RowsError(`allocation ${desired.ID} has no copy of its job`);
     const status = parseJson(row.status) as Omit<ObservedAllocation, "TaskStates">;
     const states = taskStates.get(desired.ID);
     return {

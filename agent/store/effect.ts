@@ -9,6 +9,7 @@ import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { ServiceRegistration } from "../model/service-registration.js";
 import type { SealedVariable } from "../model/variable.js";
 import { variableKey } from "../model/variable.js";
+import type { AclChange } from "./acl-table.js";
 import type { NewTaskEvent, StoredHandle, TableName } from "./state-store.js";
 
 /**
@@ -38,6 +39,7 @@ export type Effect =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "acl"; readonly change: AclChange }
   | { readonly kind: "scaling-events"; readonly namespace: string; readonly id: string; readonly events: ScalingEvents }
   | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }
   | { readonly kind: "service"; readonly service: ServiceRegistration }
@@ -82,6 +84,8 @@ export function tableOf(effect: Effect): TableName | undefined {
       return "deployments";
     case "node":
       return "nodes";
+    case "acl":
+      return "acl";
     case "service":
     case "service-delete":
       return "services";

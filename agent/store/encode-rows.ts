@@ -2,6 +2,7 @@ import type { Allocation } from "../model/allocation.js";
 import type { Evaluation } from "../model/evaluation.js";
 import { encodeJson } from "../model/json.js";
 import type { TaskState } from "../model/task-state.js";
+import { aclKey, encodeAclBody } from "./acl-table.js";
 import type { StagedCommit } from "./commit-queue.js";
 import { type AllocEffect, type Effect, tableOf } from "./effect.js";
 import { eventBody } from "./event-body.js";
@@ -94,6 +95,10 @@ class BatchEncoder {
         return;
       case "node":
         this.#add("putNode", encodeJson(effect.node));
+        return;
+      case "acl":
+        if ("drop" in effect.change) this.#add("dropAcl", effect.change.drop, effect.change.key);
+        else this.#add("putAcl", effect.change.put, aclKey(effect.change), encodeAclBody(effect.change));
         return;
       case "scaling-events":
         this.#add("putScalingEvents", effect.namespace, effect.id, encodeJson(effect.events));

@@ -26,3 +26,18 @@ export class StoreOpenError extends Error {
 export class DiskError extends Error {
   override readonly name = "DiskError";
 }
+
+/** The database was found to be damaged while it was in use. The next start looks at it and puts a good one in its place. */
+export class DamageError extends Error {
+  override readonly name = "DamageError";
+}
+
+/** Rows that do not belong together, as no agent has written them. */
+export class RowsError extends Error {
+  override readonly name = "RowsError";
+}
+
+/** The store takes nothing more, as the agent ends. What was not written will be found by the next agent on the host. */
+export class StoreClosedError extends Error {
+  override readonly name = "StoreClosedError";
+}

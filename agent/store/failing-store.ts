@@ -1,15 +1,24 @@
 import { DiskError } from "./errors.js";
 import { MemoryStore, type MemoryStoreDeps } from "./memory-store.js";
 
+/** What the disk of a FailingStore does. */
+interface Disk {
+  failure: DiskError | undefined;
+  stall: Promise<void> | undefined;
+  /** For the next writes, one each. */
+  readonly next: (Error | undefined)[];
+}
+
 /** A store whose disk can be told to fail or to stall, for fault tests. All else is as with a real one. */
 export class FailingStore extends MemoryStore {
-  readonly #disk: { failure: DiskError | undefined; stall: Promise<void> | undefined };
+  readonly #disk: Disk;
 
   constructor(deps: MemoryStoreDeps) {
-    const disk: { failure: DiskError | undefined; stall: Promise<void> | undefined } = { failure: undefined, stall: undefined };
+    const disk: Disk = { failure: undefined, stall: undefined, next: [] };
     super(deps, async () => {
       await disk.stall;
-      if (disk.failure) throw disk.failure;
+      const failure = disk.next.shift() ?? disk.failure;
+      if (failure) throw failure;
     });
     this.#disk = disk;
   }
@@ -22,6 +31,12 @@ export class FailingStore extends MemoryStore {
   /** The disk takes writes again: what waits is written with the next try. */
   heal(): void {
     this.#disk.failure = undefined;
+    this.#disk.next.splice(0);
+  }
+
+  /** What the coming writes throw, one each; undefined lets one pass. */
+  failNext(...errors: readonly (Error | undefined)[]): void {
+    this.#disk.next.push(...errors);
   }
 
   /** Holds every write, as a slow disk does, until the returned function is called. */

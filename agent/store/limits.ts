@@ -2,6 +2,11 @@
 export interface StoreLimits {
   /** Changes that may wait for the disk before commits that may be refused are. */
   readonly maxQueued: number;
+  /**
+   * Changes that may wait while the disk takes none. Beyond it the reports of one allocation are put together: its latest
+   * state is kept, and of each task the latest 10 events.
+   */
+  readonly maxWaiting: number;
   /** Versions of a job, the current one included. */
   readonly jobVersions: number;
   /** Evaluations that are complete, failed or canceled. */
@@ -16,6 +21,7 @@ export interface StoreLimits {
 
 export const DEFAULT_STORE_LIMITS: StoreLimits = {
   maxQueued: 100_000,
+  maxWaiting: 10_000,
   jobVersions: 6,
   completedEvals: 5_000,
   tombstones: 10_000,

@@ -23,6 +23,7 @@ export function loadRows(db: Database): StateRows {
     launches: all("SELECT namespace, id, launch FROM periodic_launches"),
     services: column("SELECT body FROM services"),
     node: column("SELECT body FROM node")[0],
+    acl: all("SELECT kind, key, body FROM acl"),
     scalingEvents: all("SELECT namespace, id, body FROM scaling_events"),
     schedulerConfig: column("SELECT body FROM scheduler_config")[0],
     variables: all("SELECT create_time, modify_time, body FROM variables"),

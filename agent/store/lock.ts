@@ -3,7 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { StoreOpenError } from "./errors.js";
 import { privateFile } from "./private-file.js";
-import { codeOf } from "./sqlite-error.js";
+import { codeOf, isFileFault } from "./sqlite-error.js";
 
 /**
  * The right to be the one agent of a directory, held as SQLite's exclusive lock on a database that nothing else opens:
@@ -30,7 +30,7 @@ export class DirectoryLock {
       privateFile(path);
       db = new Database(path, { timeout: 0 });
       db.exec("BEGIN EXCLUSIVE");
-      writeFileSync(holderFile, `${process.pid}\n`, { mode: 0o600 });
+      noteHolder(holderFile);
       return new DirectoryLock(db, holderFile);
     } catch (error) {
       db?.close();
@@ -42,6 +42,15 @@ export class DirectoryLock {
   release(): void {
     rmSync(this.#holderFile, { force: true });
     this.#db.close();
+  }
+}
+
+/** On a full disk nobody can be told who holds the lock, which holds all the same. */
+function noteHolder(file: string): void {
+  try {
+    writeFileSync(file, `${process.pid}\n`, { mode: 0o600 });
+  } catch (error) {
+    if (!isFileFault(error)) throw error;
   }
 }
 

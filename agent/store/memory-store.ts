@@ -10,6 +10,7 @@ export interface MemoryStoreDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits?: Partial<StoreLimits>;
+  readonly hostFault?: () => string | null;
 }
 
 /** The store without a disk, for tests: commits become visible later and in order, as they do with one. */
@@ -29,7 +30,7 @@ export class MemoryStore extends TableStore {
       }
       if (rows.length > limits.historyRows) rows.splice(0, rows.length - limits.historyRows);
     };
-    super({ tables: new Tables(), write, clock: deps.clock, log: deps.log, limits });
+    super({ ...deps, tables: new Tables(), write, limits });
     this.#rows = rows;
   }
 

@@ -65,3 +65,22 @@ test("jobs of an earlier version keep their namespaces", () => {
     { Name: "web", Description: "", Meta: null, Quota: "", Capabilities: null, CreateIndex: 1, ModifyIndex: 1 },
   ]);
 });
+
+test("a database that is in use is copied once before its form changes, under the number of the new form", () => {
+  const copies: (readonly [number, number])[] = [];
+  const keepCopy = (version: number): void => void copies.push([version, versionOf(db)]);
+  migrate(db, "state.db", [first], keepCopy);
+  expect(copies).toEqual([]);
+  migrate(db, "state.db", [first, second, step(3, "CREATE TABLE three (id INTEGER) STRICT")], keepCopy);
+  migrate(db, "state.db", [first, second, step(3, "")], keepCopy);
+  expect(copies).toEqual([[3, 1]]);
+});
+
+test("nothing changes when there is no room for the copy", () => {
+  migrate(db, "state.db", [first]);
+  const full = (): void => {
+    throw new Error("database or disk is full");
+  };
+  expect(() => migrate(db, "state.db", [first, second], full)).toThrow("full");
+  expect([versionOf(db), tables()]).toEqual([1, ["migrations", "one"]]);
+});

@@ -17,10 +17,25 @@ export const versionOf = (db: Database): number => Number(db.pragma("user_versio
 /**
  * Takes the steps that the database lacks, each in a transaction of its own.
  *
+ * @param keepCopy called before the first step of a database that is in use, with the version that it is to have.
  * @throws StoreOpenError `newer` when the database knows steps that we do not.
  */
-export function migrate(db: Database, path: string, steps: readonly Migration[] = allSteps): void {
+export function migrate(
+  db: Database,
+  path: string,
+  steps: readonly Migration[] = allSteps,
+  keepCopy: (version: number) => void = () => {},
+): void {
   const version = versionOf(db);
+  refuseNewer(version, path, steps);
+  const lacking = steps.filter((step) => step.version > version);
+  const last = lacking.at(-1);
+  if (last && version > 0) keepCopy(last.version);
+  for (const step of lacking) take(db, step);
+}
+
+/** @throws StoreOpenError `newer` for a version that we do not know. */
+export function refuseNewer(version: number, path: string, steps: readonly Migration[] = allSteps): void {
   const latest = steps.at(-1)?.version ?? 0;
   if (version > latest) {
     throw new StoreOpenError(
@@ -29,7 +44,6 @@ export function migrate(db: Database, path: string, steps: readonly Migration[] 
       `${path} is of version ${version}, written by a later allocd; this one knows versions up to ${latest}. Its table "migrations" says how to go back.`,
     );
   }
-  for (const step of steps) if (step.version > version) take(db, step);
 }
 
 function take(db: Database, step: Migration): void {

@@ -1,5 +1,7 @@
+import type { AclRow } from "./acl-table.js";
 import type { OpenFailure } from "./errors.js";
 import type { StoreLimits } from "./limits.js";
+import type { Repair } from "./quarantine.js";
 import type { ScalingEventsRow } from "./scheduling-rows.js";
 import type { HistoryQuery } from "./state-store.js";
 import type { Operation } from "./statements.js";
@@ -11,6 +13,10 @@ import type { Operation } from "./statements.js";
 
 export interface Calls {
   open: { readonly args: OpenArgs; readonly result: Opened };
+  /** What was read makes no sense: a backup takes its place. */
+  replace: { readonly args: string; readonly result: Opened };
+  /** Finds out whether the disk takes writes. */
+  probe: { readonly args: undefined; readonly result: undefined };
   write: { readonly args: readonly Operation[]; readonly result: undefined };
   history: { readonly args: HistoryQuery; readonly result: readonly EventRow[] };
   close: { readonly args: undefined; readonly result: undefined };
@@ -35,6 +41,16 @@ export interface Opened {
   readonly restored: boolean;
   /** The last agent did not close the database. */
   readonly unclean: boolean;
+  /** The database's own index, before it was moved ahead. */
+  readonly knownIndex: number;
+  readonly repair: Repair | null;
+  readonly durability: Durability;
+}
+
+/** As SQLite says of the connection in use. */
+export interface Durability {
+  readonly journalMode: string;
+  readonly synchronous: number;
 }
 
 export interface StateRows {
@@ -50,6 +66,7 @@ export interface StateRows {
   readonly deployments: readonly string[];
   readonly services: readonly string[];
   readonly node: string | undefined;
+  readonly acl: readonly AclRow[];
   readonly namespaces: readonly string[];
   readonly launches: readonly { readonly namespace: string; readonly id: string; readonly launch: bigint }[];
   readonly scalingEvents: readonly ScalingEventsRow[];
@@ -117,4 +134,5 @@ export type Reply =
 export type Failure =
   | { readonly kind: "open"; readonly reason: OpenFailure; readonly path: string; readonly message: string }
   | { readonly kind: "disk"; readonly message: string }
+  | { readonly kind: "damage"; readonly message: string }
   | { readonly kind: "other"; readonly message: string; readonly stack: string | undefined };

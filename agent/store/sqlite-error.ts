@@ -6,6 +6,10 @@ export function codeOf(error: unknown): string {
 
 /** True when the write was in order and the disk is at fault. */
 export const isDiskFault = (error: unknown): boolean =>
-  /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM|BUSY|LOCKED|PROTOCOL)/.test(codeOf(error));
+  /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|NOMEM|BUSY|LOCKED|PROTOCOL)/.test(codeOf(error)) || isFileFault(error);
+
+/** The same of a file that is not SQLite's. */
+export const isFileFault = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && ["ENOSPC", "EDQUOT", "EROFS", "EIO"].includes(String(error.code));
 
 export const isDamage = (error: unknown): boolean => /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error));

@@ -47,6 +47,10 @@ export function effectsOf(change: Change, tables: Tables, stamp: Stamp, limits: 
       const CreateIndex = tables.node?.CreateIndex ?? stamp.index;
       return [{ kind: "node", node: { ...change.node, CreateIndex, ModifyIndex: stamp.index } }];
     }
+    case "acl": {
+      const stamped = tables.acl.stamped(change.change, stamp.index);
+      return stamped === undefined ? [] : [{ kind: "acl", change: stamped }];
+    }
     case "scaling-events":
       return tables.jobVersions(change.namespace, change.id).length > 0 ? [{ ...change, events: stampedEvents(change.events, stamp) }] : [];
     case "scheduler-config": {

@@ -9,6 +9,7 @@ import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { NewRegistration, ServiceRegistration } from "../model/service-registration.js";
 import type { TaskEvent, TaskState } from "../model/task-state.js";
 import type { SealedVariable } from "../model/variable.js";
+import type { AclChange, AclReader } from "./acl-table.js";
 
 /**
  * The host's state: read from memory, written through one ordered queue to SQLite.
@@ -26,13 +27,21 @@ export interface StateStore extends StateReader {
    * @throws AllocdError `degraded` when the disk refuses the write, or too much waits for it, and the commit is `refusable`;
    *   all others wait and are written in order. `conflict` for the creation of an allocation that is there or was removed, and
    *   for the end of a namespace that has jobs; `invalid` for a new job of a namespace that is not there.
+   *   StoreClosedError when the agent ends. Any other error is a defect, and this commit alone was given up.
    */
-  commit(changes: readonly Change[], options?: { readonly refusable?: boolean }): Promise<number>;
+  commit(changes: readonly Change[], options?: CommitOptions): Promise<number>;
   /** Commits what is queued, checkpoints, closes and gives up the lock. */
   close(): Promise<void>;
 }
 
-export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces" | "services" | "vars";
+export interface CommitOptions {
+  /** Rejected, rather than kept waiting, when the disk refuses the write. */
+  readonly refusable?: boolean;
+  /** An index that was given out before, by a store that is no more: this commit's is higher. */
+  readonly above?: number;
+}
+
+export type TableName = "allocs" | "jobs" | "evals" | "deployments" | "nodes" | "namespaces" | "services" | "vars" | "acl";
 
 /** What the scheduler and the API read. Every object is an immutable snapshot. */
 export interface StateReader {
@@ -67,6 +76,8 @@ export interface StateReader {
   deployment(id: string): Deployment | undefined;
   deploymentsOfJob(namespace: string, jobId: string): readonly Deployment[];
   node(): Node | undefined;
+  /** Policies, roles and tokens. */
+  readonly acl: AclReader;
   /** What was done to the counts of a job's groups. */
   scalingEvents(namespace: string, jobId: string): ScalingEvents | undefined;
   /** Undefined when nobody has changed the default. */
@@ -126,6 +137,7 @@ export type Change =
   | { readonly kind: "deployment"; readonly deployment: Deployment }
   | { readonly kind: "deployment-delete"; readonly id: string }
   | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "acl"; readonly change: AclChange }
   /** Of a job that is there; they go with it. */
   | { readonly kind: "scaling-events"; readonly namespace: string; readonly id: string; readonly events: ScalingEvents }
   | { readonly kind: "scheduler-config"; readonly config: SchedulerConfig }

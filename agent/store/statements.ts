@@ -38,6 +38,8 @@ export const statements = {
   dropEval: "DELETE FROM evals WHERE id = ?",
   putDeployment: "INSERT INTO deployments (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
   dropDeployment: "DELETE FROM deployments WHERE id = ?",
+  putAcl: "INSERT INTO acl (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body",
+  dropAcl: "DELETE FROM acl WHERE kind = ? AND key = ?",
   putScalingEvents: `INSERT INTO scaling_events (namespace, id, body) VALUES (?, ?, ?)
     ON CONFLICT (namespace, id) DO UPDATE SET body = excluded.body`,
   putSchedulerConfig: "INSERT INTO scheduler_config (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body",

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { DiskError, StoreOpenError } from "./errors.js";
+import { DamageError, DiskError, StoreOpenError } from "./errors.js";
 import type { CallName, Calls, Failure, Reply, Request } from "./protocol.js";
 
 interface Pending {
@@ -70,6 +70,7 @@ export class StoreThread {
 
 function errorOf(failure: Failure): Error {
   if (failure.kind === "open") return new StoreOpenError(failure.reason, failure.path, failure.message);
+  if (failure.kind === "damage") return new DamageError(failure.message);
   if (failure.kind === "disk") return new DiskError(failure.message);
   const error = new Error(failure.message);
   if (failure.stack !== undefined) error.stack = failure.stack;

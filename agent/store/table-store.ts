@@ -10,10 +10,11 @@ import type { ScalingEvents } from "../model/scaling.js";
 import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { ServiceRegistration } from "../model/service-registration.js";
 import type { SealedVariable } from "../model/variable.js";
+import type { AclReader } from "./acl-table.js";
 import { CommitQueue, type CommitQueueDeps } from "./commit-queue.js";
 import { type Effect, jobKey, tableOf, watchKeyOf } from "./effect.js";
 import type { StoreLimits } from "./limits.js";
-import type { Change, HistoryQuery, HistoryRow, StateStore, StoredHandle, TableName } from "./state-store.js";
+import type { Change, CommitOptions, HistoryQuery, HistoryRow, StateStore, StoredHandle, TableName } from "./state-store.js";
 import type { Tables, TablesSnapshot } from "./tables.js";
 import { Watch } from "./watch.js";
 
@@ -23,6 +24,7 @@ export interface TableStoreDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: StoreLimits;
+  readonly hostFault?: () => string | null;
 }
 
 /** A store but for where it writes to: reads from tables, commits through a queue, wakes watchers. */
@@ -31,18 +33,18 @@ export abstract class TableStore implements StateStore {
   readonly #queue: CommitQueue;
   readonly watch: Watch;
 
-  constructor({ tables, write, clock, log, limits }: TableStoreDeps) {
+  constructor({ tables, write, clock, log, ...rest }: TableStoreDeps) {
     this.#tables = tables;
     this.watch = new Watch((error) => log.error({ err: error }, "a watcher of the state threw"));
     const published = (changes: readonly Change[], effects: readonly Effect[], index: number): void =>
       this.watch.publish(keysOf(effects), changes, index);
-    this.#queue = new CommitQueue({ tables, write, published, clock, log, limits });
+    this.#queue = new CommitQueue({ tables, write, published, clock, log, ...rest });
   }
 
   abstract history(query: HistoryQuery): Promise<readonly HistoryRow[]>;
 
-  commit(changes: readonly Change[], options: { readonly refusable?: boolean } = {}): Promise<number> {
-    return this.#queue.commit(changes, options.refusable ?? false);
+  commit(changes: readonly Change[], options: CommitOptions = {}): Promise<number> {
+    return this.#queue.commit(changes, options);
   }
 
   close(): Promise<void> {
@@ -141,6 +143,10 @@ export abstract class TableStore implements StateStore {
 
   node(): Node | undefined {
     return this.#tables.node;
+  }
+
+  get acl(): AclReader {
+    return this.#tables.acl;
   }
 
   scalingEvents(namespace: string, jobId: string): ScalingEvents | undefined {

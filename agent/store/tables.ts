@@ -8,6 +8,7 @@ import type { ScalingEvents } from "../model/scaling.js";
 import type { SchedulerConfig } from "../model/scheduler-config.js";
 import type { ServiceRegistration } from "../model/service-registration.js";
 import { type SealedVariable, variableKey } from "../model/variable.js";
+import { type AclChange, AclTable } from "./acl-table.js";
 import { type Effect, jobKey, tableOf } from "./effect.js";
 import { GroupedMap } from "./ordered-map.js";
 import type { StoredHandle, TableName } from "./state-store.js";
@@ -23,6 +24,7 @@ export interface TablesSnapshot {
   readonly evals: readonly Evaluation[];
   readonly deployments: readonly Deployment[];
   readonly node: Node | undefined;
+  readonly acl: readonly AclChange[];
   /** By name. */
   readonly namespaces: readonly Namespace[];
   /** By job key, in Unix seconds. */
@@ -49,6 +51,7 @@ export const emptySnapshot = (): TablesSnapshot => ({
     evals: FIRST_INDEX,
     deployments: FIRST_INDEX,
     nodes: FIRST_INDEX,
+    acl: FIRST_INDEX,
     namespaces: FIRST_INDEX,
     services: FIRST_INDEX,
     vars: FIRST_INDEX,
@@ -59,6 +62,7 @@ export const emptySnapshot = (): TablesSnapshot => ({
   evals: [],
   deployments: [],
   node: undefined,
+  acl: [],
   namespaces: [defaultNamespace],
   launches: new Map(),
   scalingEvents: new Map(),
@@ -84,6 +88,7 @@ export class Tables {
   });
   readonly evals = new GroupedMap<Evaluation, "job">((e) => e.ID, { job: ofJob });
   readonly deployments = new GroupedMap<Deployment, "job">((d) => d.ID, { job: ofJob });
+  readonly acl: AclTable;
   readonly namespaces: Map<string, Namespace>;
   readonly launches: Map<string, number>;
   readonly services = new GroupedMap<ServiceRegistration, "name" | "alloc">((s) => s.ID, {
@@ -113,6 +118,7 @@ export class Tables {
     this.namespaces = new Map(from.namespaces.map((namespace) => [namespace.Name, namespace]));
     this.launches = new Map(from.launches);
     this.#node = from.node;
+    this.acl = new AclTable(from.acl);
     this.#scalingEvents = new Map(from.scalingEvents);
     this.#schedulerConfig = from.schedulerConfig;
     this.#variables = new Map(from.variables.map((variable) => [variableKey(variable.Namespace, variable.Path), variable]));
@@ -176,6 +182,7 @@ export class Tables {
       evals: this.evals.list(),
       deployments: this.deployments.list(),
       node: this.#node,
+      acl: this.acl.snapshot(),
       namespaces: this.namespacesByName(),
       launches: new Map(this.launches),
       scalingEvents: new Map(this.#scalingEvents),
@@ -246,6 +253,9 @@ export class Tables {
         return;
       case "node":
         this.#node = effect.node;
+        return;
+      case "acl":
+        this.acl.apply(effect.change);
         return;
       case "scaling-events":
         this.#scalingEvents.set(jobKey(effect.namespace, effect.id), effect.events);

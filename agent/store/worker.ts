@@ -1,8 +1,9 @@
 import { parentPort } from "node:worker_threads";
-import { StateDatabase } from "./database.js";
+import type { StateDatabase } from "./database.js";
 import { StoreOpenError } from "./errors.js";
+import { StateOpener } from "./open-state.js";
 import type { CallName, Calls, Failure, IdleTimes, Reply, Request } from "./protocol.js";
-import { isDiskFault } from "./sqlite-error.js";
+import { isDamage, isDiskFault } from "./sqlite-error.js";
 
 /*
  * The store's thread: answers one call after the other, and tidies up when none came for a while. It is a thread so that
@@ -15,6 +16,7 @@ const stepPauseMs = 5;
 if (!parentPort) throw new Error("the store's worker was not started as a thread");
 const port = parentPort;
 
+let opener: StateOpener | undefined;
 let database: StateDatabase | undefined;
 let idle: IdleTimes | undefined;
 let tidyTimer: NodeJS.Timeout | undefined;
@@ -27,10 +29,21 @@ function needDatabase(): StateDatabase {
 
 const handlers: { readonly [Name in CallName]: (args: Calls[Name]["args"]) => Calls[Name]["result"] } = {
   open(args) {
-    database = StateDatabase.open(args);
+    const taken = StateOpener.take(args);
+    database = taken.open();
+    opener = taken;
     idle = args.idle;
     restartIdle();
     return database.opened;
+  },
+  replace(reason) {
+    if (!opener) throw new Error("the store is not open");
+    database = opener.replace(needDatabase(), reason);
+    return database.opened;
+  },
+  probe() {
+    needDatabase().probe();
+    return undefined;
   },
   write(operations) {
     needDatabase().write(operations);
@@ -42,6 +55,8 @@ const handlers: { readonly [Name in CallName]: (args: Calls[Name]["args"]) => Ca
     stopIdle();
     database?.close();
     database = undefined;
+    opener?.release();
+    opener = undefined;
     return undefined;
   },
 };
@@ -63,6 +78,10 @@ function answer({ id, name, args }: Request): Reply {
 function failureOf(error: unknown): Failure {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   if (error instanceof StoreOpenError) return { kind: "open", reason: error.reason, path: error.path, message };
+  if (isDamage(error)) {
+    opener?.suspect();
+    return { kind: "damage", message };
+  }
   return isDiskFault(error) ? { kind: "disk", message } : { kind: "other", message, stack };
 }
 
@@ -70,12 +89,17 @@ function restartIdle(): void {
   stopIdle();
   if (!idle) return;
   tidyTimer = setTimeout(tidy, idle.trimAfterMs);
-  checkpointTimer = setTimeout(() => quietly((db) => db.checkpoint()), idle.checkpointAfterMs);
+  checkpointTimer = setTimeout(rest, idle.checkpointAfterMs);
 }
 
 function stopIdle(): void {
   clearTimeout(tidyTimer);
   clearTimeout(checkpointTimer);
+}
+
+function rest(): void {
+  quietly((db) => db.checkpoint());
+  opener?.fillReserve();
 }
 
 function tidy(): void {
@@ -91,6 +115,7 @@ function quietly(work: (db: StateDatabase) => void): void {
   try {
     if (database) work(database);
   } catch (error) {
+    if (isDamage(error)) opener?.suspect();
     if (!isDiskFault(error)) throw error;
   }
 }

@@ -120,6 +120,12 @@ export class ExecConnection implements ExecListener {
     this.#ws.close(code, closeReason(reason));
   }
 
+  /** Ends the command at once, and says why: its client may have it no longer. */
+  cutOff(code: number, reason: string): void {
+    void this.#process?.end(reason);
+    this.close(code, reason);
+  }
+
   #message(data: RawData): void {
     if (this.#over) return;
     this.#unanswered = 0;

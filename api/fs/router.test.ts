@@ -2,10 +2,14 @@ import { appendFileSync, rmSync, symlinkSync } from "node:fs";
 import { type ClientRequest, createServer, type IncomingMessage, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type NextFunction, type Request, type Response } from "express";
+import { SystemClock } from "../../agent/clock.js";
+import { MemoryStore } from "../../agent/store/memory-store.js";
 import { FsScene, heldFiles, sceneAllocId as id } from "../../test/support/fs-scene.js";
 import { type Answer, ask } from "../../test/support/http.js";
 import { expectNothingHeld, type Holdings, holdings } from "../../test/support/leaks.js";
 import { waitFor } from "../../test/support/wait.js";
+import { OpenAuthority } from "../acl/authority.js";
+import { callersOf } from "../acl/caller-of.js";
 import { createFsRouter } from "./router.js";
 
 let before: Holdings;
@@ -17,7 +21,15 @@ beforeEach(async () => {
   before = holdings();
   scene = new FsScene({ heartbeatMs: 50, maxFollowers: 3 });
   const app = express();
-  app.use("/v1/client/fs", createFsRouter({ files: scene.files, log: scene.log }));
+  app.use(
+    "/v1/client/fs",
+    createFsRouter({
+      files: scene.files,
+      log: scene.log,
+      store: new MemoryStore({ clock: new SystemClock(), log: scene.log }),
+      callerOf: callersOf(new OpenAuthority()),
+    }),
+  );
   app.use((error: Error & { status?: number }, _request: Request, response: Response, _next: NextFunction) => {
     response
       .status(error.name === "InvalidField" ? 400 : (error.status ?? 500))

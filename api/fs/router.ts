@@ -2,6 +2,11 @@ import { type Request, type Response, Router } from "express";
 import type { AllocFiles } from "../../agent/allocs/fs/alloc-files.js";
 import { AllocdError } from "../../agent/errors.js";
 import type { Logger } from "../../agent/log.js";
+import type { StateReader } from "../../agent/store/state-store.js";
+import type { Access } from "../acl/access.js";
+import { authorise } from "../acl/authorise.js";
+import type { CallerOf } from "../acl/caller-of.js";
+import { cutOff } from "../acl/cut-off.js";
 import { Query } from "../query.js";
 import { jsonFrames, plain } from "./frames.js";
 import * as read from "./fs-query.js";
@@ -9,38 +14,70 @@ import { sendPieces } from "./send-pieces.js";
 
 export interface FsDeps {
   readonly files: AllocFiles;
+  readonly store: StateReader;
+  readonly callerOf: CallerOf;
   readonly log: Logger;
 }
 
 /** Answers one action. Rejects only before the head is sent. */
-type Action = (id: string, query: Query, response: Response, deps: FsDeps) => Promise<void>;
+type Answer = (id: string, query: Query, response: Response, deps: FsDeps) => Promise<void>;
+
+interface Action {
+  /** What it asks of its caller. */
+  readonly access: Access;
+  readonly answer: Answer;
+}
 
 /** The last path segment before the allocation's id. Source: reference behaviour §9.1. */
-const actions = new Map<string, Action>([
-  ["ls", async (id, query, response, { files }) => sendJson(response, query, await files.ls(id, query.text("path") ?? "/"))],
-  ["stat", async (id, query, response, { files }) => sendJson(response, query, await files.stat(id, read.path(query)))],
-  ["cat", (id, query, response, deps) => sendFile(id, read.path(query), { offset: 0 }, response, deps)],
+export const fsActions: ReadonlyMap<string, Action> = new Map<string, Action>([
+  [
+    "ls",
+    {
+      access: "alloc:read-fs",
+      answer: async (id, query, response, { files }) => sendJson(response, query, await files.ls(id, query.text("path") ?? "/")),
+    },
+  ],
+  [
+    "stat",
+    {
+      access: "alloc:read-fs",
+      answer: async (id, query, response, { files }) => sendJson(response, query, await files.stat(id, read.path(query))),
+    },
+  ],
+  [
+    "cat",
+    { access: "alloc:read-fs", answer: (id, query, response, deps) => sendFile(id, read.path(query), { offset: 0 }, response, deps) },
+  ],
   [
     "readat",
-    (id, query, response, deps) =>
-      sendFile(id, read.path(query), { offset: read.requiredOffset(query), ...read.limit(query) }, response, deps),
+    {
+      access: "alloc:read-fs",
+      answer: (id, query, response, deps) =>
+        sendFile(id, read.path(query), { offset: read.requiredOffset(query), ...read.limit(query) }, response, deps),
+    },
   ],
   [
     "stream",
-    async (id, query, response, { files, log }) => {
-      const from = { follow: query.bool("follow", true), origin: read.origin(query), offset: read.bytes(query, "offset") ?? 0 };
-      const source = await files.stream(id, read.path(query), from);
-      response.setHeader("Content-Type", "application/json");
-      await sendPieces(response, source, jsonFrames, log);
+    {
+      access: "alloc:read-fs",
+      answer: async (id, query, response, { files, log }) => {
+        const from = { follow: query.bool("follow", true), origin: read.origin(query), offset: read.bytes(query, "offset") ?? 0 };
+        const source = await files.stream(id, read.path(query), from);
+        response.setHeader("Content-Type", "application/json");
+        await sendPieces(response, source, jsonFrames, log);
+      },
     },
   ],
   [
     "logs",
-    async (id, query, response, { files, log }) => {
-      const isPlain = query.bool("plain", false);
-      const source = await files.logs(id, read.logs(query));
-      response.setHeader("Content-Type", isPlain ? "text/plain; charset=utf-8" : "application/json");
-      await sendPieces(response, source, isPlain ? plain : jsonFrames, log);
+    {
+      access: ["alloc:read-logs", "alloc:read-fs"],
+      answer: async (id, query, response, { files, log }) => {
+        const isPlain = query.bool("plain", false);
+        const source = await files.logs(id, read.logs(query));
+        response.setHeader("Content-Type", isPlain ? "text/plain; charset=utf-8" : "application/json");
+        await sendPieces(response, source, isPlain ? plain : jsonFrames, log);
+      },
     },
   ],
 ]);
@@ -56,15 +93,24 @@ export function createFsRouter(deps: FsDeps): Router {
     next();
   });
   router.all("/:action{/{:id}}", async (request: Request<{ action: string; id?: string }>, response) => {
-    const action = actions.get(request.params.action);
+    const action = fsActions.get(request.params.action);
     if (action === undefined) throw noSuchAction();
     if (request.method !== "GET") {
       response.set("Allow", "GET");
       throw new AllocdError("method-not-allowed", "Invalid method");
     }
+    const caller = deps.callerOf(request, action.access);
+    const query = new Query(request.url.split("?").slice(1).join("?"));
     const { id } = request.params;
+    const target = { path: "/v1/client/fs", id, namespace: query.namespace };
+    const check = (): void => authorise(action.access, caller.acl, target, deps.store);
+    check();
     if (id === undefined) throw new AllocdError("bad-query", "must provide a valid alloc id");
-    await action(id, new Query(request.url.split("?").slice(1).join("?")), response, deps);
+    response.once(
+      "close",
+      caller.whileAllowed(check, () => cutOff(response)),
+    );
+    await action.answer(id, query, response, deps);
   });
   router.use(() => {
     throw noSuchAction();

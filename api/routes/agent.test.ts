@@ -34,6 +34,14 @@ test("health is ok, by part when asked", async () => {
   expect((await http.get("/v1/agent/health?type=banana")).status).toBe(400);
 });
 
+test("what an operator should look at is beside what the reference says, and makes nothing unwell", async () => {
+  const warnings = ["the database was found to be damaged"];
+  fixture = await startApi({ health: { degraded: null, warnings } });
+  const ok = { message: "ok", ok: true };
+  const response = await fixture.http.get("/v1/agent/health?type=client");
+  expect([response.status, response.json]).toEqual([200, { client: ok, warnings }]);
+});
+
 test("a store that can not write is told by health, with the reason", async () => {
   const { http, store } = await start();
   Object.defineProperty(store, "degraded", { value: "disk full" });

@@ -3,30 +3,34 @@ import { isClientTerminal } from "../../agent/model/allocation.js";
 import { describe } from "../../agent/model/invalid-field.js";
 import { encodeJson } from "../../agent/model/json.js";
 import type { StateReader } from "../../agent/store/state-store.js";
-import type { AgentInfo } from "../deps.js";
+import type { AgentInfo, ApiDeps } from "../deps.js";
 import { answer, type Route } from "../route.js";
 
 interface AgentDeps {
   readonly store: StateReader;
   readonly agent: AgentInfo;
+  readonly health?: ApiDeps["health"];
+  readonly acl?: unknown;
   readonly options: { readonly region: string };
 }
 
 export const agentRoutes = (deps: AgentDeps): readonly Route[] => [
-  { method: "GET", path: "/v1/agent/self", handler: () => answer(encodeJson(self(deps))) },
-  { method: "GET", path: "/v1/agent/members", handler: () => answer(encodeJson(members(deps))) },
+  { method: "GET", path: "/v1/agent/self", access: "agent:read", handler: () => answer(encodeJson(self(deps))) },
+  { method: "GET", path: "/v1/agent/members", access: "node:read", handler: () => answer(encodeJson(members(deps))) },
   {
     method: "GET",
     path: "/v1/agent/health",
+    access: "public",
     handler: (call) => {
       const type = call.query.text("type");
       if (type !== undefined && type !== "client" && type !== "server") {
         throw new AllocdError("bad-query", `type: got ${describe(type)}, want "client" or "server"`);
       }
-      const { degraded } = deps.store;
+      const { degraded, warnings } = deps.health ?? { degraded: deps.store.degraded, warnings: [] };
       const state = degraded === null ? { message: "ok", ok: true } : { message: `degraded: ${degraded}`, ok: false };
       const health = { client: state, server: state };
-      return answer(encodeJson(type === undefined ? health : { [type]: state }), { status: degraded === null ? 200 : 500 });
+      const asked = type === undefined ? health : { [type]: state };
+      return answer(encodeJson(warnings.length > 0 ? { ...asked, warnings } : asked), { status: degraded === null ? 200 : 500 });
     },
   },
 ];
@@ -41,11 +45,13 @@ export function advertised(store: StateReader): { readonly host: string; readonl
 /** What is said here is chosen member by member, so that no secret of the configuration gets out. */
 function self(deps: AgentDeps): object {
   const { store, agent, options } = deps;
+  const aclEnabled = deps.acl !== undefined;
   const node = store.node();
   const { host, port } = advertised(store);
   const alive = store.allocs().filter((alloc) => !isClientTerminal(alloc)).length;
   return {
     config: {
+      ACL: { Enabled: aclEnabled },
       AdvertiseAddrs: { HTTP: node?.HTTPAddr ?? "" },
       BindAddr: host,
       Client: { Enabled: true, NodePool: node?.NodePool ?? "", NodeClass: node?.NodeClass ?? "", Meta: node?.Meta ?? {} },

@@ -86,13 +86,13 @@ describe("a blocked read", () => {
   });
 
   test("with nothing to see ends after its wait, with what there is", async () => {
-    const response = await fixture.http.get(`${path}?index=100000&wait=20ms`);
+    const response = await fixture.http.get(`${path}?index=900&wait=20ms`);
     expect([response.status, fixture.api.blockedQueries()]).toEqual([200, 0]);
   });
 
   test("whose client goes is over", async () => {
     const client = new AbortController();
-    const waiting = wait(100_000, client.signal);
+    const waiting = wait(fixture.store.alloc(alloc.ID)?.ModifyIndex ?? 0, client.signal);
     await blocked();
     client.abort();
     await expect(waiting).rejects.toThrow();

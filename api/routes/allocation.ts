@@ -1,5 +1,6 @@
 import { AllocdError } from "../../agent/errors.js";
 import { encodeAllocation } from "../../agent/model/encode-allocation.js";
+import { FieldReader } from "../../agent/model/field-reader.js";
 import { encodeJson } from "../../agent/model/json.js";
 import type { StateReader } from "../../agent/store/state-store.js";
 import type { JobCommands } from "../deps.js";
@@ -10,6 +11,7 @@ export const allocationRoutes = ({ store, jobs }: { readonly store: StateReader;
   {
     method: "GET",
     path: "/v1/allocation/{:id}",
+    access: "alloc:read-job",
     handler: (call) => {
       const id = uuidOf(call);
       return read({
@@ -23,10 +25,14 @@ export const allocationRoutes = ({ store, jobs }: { readonly store: StateReader;
   {
     method: "PUT",
     path: "/v1/allocation/{:id}",
+    access: "body:submit-job",
     handler: async (call) => {
       const id = uuidOf(call);
       const input = await call.body();
       if (input === undefined) throw new AllocdError("invalid", "Failed to decode body: Request body is empty");
+      const namespace = namespaceOf(input);
+      for (const touched of [namespace, store.alloc(id)?.Namespace ?? namespace]) call.caller.require("submit-job", touched);
+      call.note({ namespace });
       const { Index } = await jobs.putAllocation(id, input);
       return answer(encodeJson({ Index }), { index: Index });
     },
@@ -34,6 +40,7 @@ export const allocationRoutes = ({ store, jobs }: { readonly store: StateReader;
   {
     method: "DELETE",
     path: "/v1/allocation/{:id}",
+    access: "alloc:submit-job",
     handler: async (call) => {
       const { Index } = await jobs.deleteAllocation(uuidOf(call));
       return answer(encodeJson({ Index }), { index: Index });
@@ -42,6 +49,7 @@ export const allocationRoutes = ({ store, jobs }: { readonly store: StateReader;
   {
     method: ["PUT", "POST"],
     path: "/v1/allocation/:id/stop",
+    access: "alloc:alloc-lifecycle",
     handler: async (call) => {
       const id = uuidOf(call);
       const noShutdownDelay = call.query.bool("no_shutdown_delay", false);
@@ -52,3 +60,9 @@ export const allocationRoutes = ({ store, jobs }: { readonly store: StateReader;
     },
   },
 ];
+
+/** Where an allocation is to be, as its intake reads it. */
+function namespaceOf(input: Readonly<Record<string, unknown>>): string {
+  const from = new FieldReader(input, "Allocation");
+  return from.text("Namespace") || new FieldReader(from.raw("Job") ?? {}, "Allocation.Job").text("Namespace") || "default";
+}

@@ -8,6 +8,7 @@ export const allocationsRoutes = ({ store }: { readonly store: StateReader }): r
   {
     method: "GET",
     path: "/v1/allocations",
+    access: "list:read-job",
     handler: (call) => {
       const resources = call.query.bool("resources", false);
       const taskStates = call.query.bool("task_states", true);

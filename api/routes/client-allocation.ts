@@ -22,6 +22,7 @@ export const clientAllocationRoutes = ({
     {
       method: ["PUT", "POST"],
       path: "/v1/client/allocation/:id/signal",
+      access: "alloc:alloc-lifecycle",
       handler: async (call) => {
         const id = known(call);
         const body = await call.body();
@@ -36,6 +37,7 @@ export const clientAllocationRoutes = ({
     {
       method: ["PUT", "POST"],
       path: "/v1/client/allocation/:id/restart",
+      access: "alloc:alloc-lifecycle",
       handler: async (call) => {
         const id = known(call);
         const body = (await call.body()) ?? {};
@@ -49,6 +51,7 @@ export const clientAllocationRoutes = ({
     {
       method: "GET",
       path: "/v1/client/allocation/:id/exec",
+      access: "alloc:alloc-exec",
       handler: (call) => {
         known(call);
         throw new AllocdError("invalid", "exec: got a plain request, want a WebSocket upgrade");

@@ -1,3 +1,4 @@
+import type { NamespaceCapability } from "../../agent/acl/capabilities.js";
 import type { DeploymentResult } from "../../agent/jobs/deployment-service.js";
 import { FieldReader, readText } from "../../agent/model/field-reader.js";
 import { encodeJson } from "../../agent/model/json.js";
@@ -16,9 +17,14 @@ export const deploymentCommandRoutes = ({
   readonly store: StateReader;
   readonly deployments: DeploymentCommands;
 }): readonly Route[] => {
-  const command = (name: string, run: (id: string, body: FieldReader) => Promise<DeploymentResult>): Route => ({
+  const command = (
+    name: string,
+    capability: NamespaceCapability,
+    run: (id: string, body: FieldReader) => Promise<DeploymentResult>,
+  ): Route => ({
     method: ["PUT", "POST"],
     path: `/v1/deployment/${name}/:id`,
+    access: `deployment:${capability}`,
     handler: async (call) => {
       const id = uuidOf(call);
       const body = await bodyOf(call);
@@ -31,22 +37,23 @@ export const deploymentCommandRoutes = ({
     {
       method: "GET",
       path: "/v1/deployment/allocations/:id",
+      access: "deployment:read-job",
       handler: (call) => {
         const id = uuidOf(call);
-        return readAllocs(store, () => {
+        return readAllocs(store, call, () => {
           const { Namespace, JobID } = found(store.deployment(id), "deployment not found");
           return store.allocsOfJob(Namespace, JobID).filter((alloc) => alloc.DeploymentID === id);
         });
       },
     },
-    command("promote", (id, body) => {
+    command("promote", "promote-deployment", (id, body) => {
       const groups = body.list("Groups", readText);
       if (!body.flag("All") && !groups?.length) throw body.invalid("Groups", "names of groups, or All");
       return body.flag("All") ? deployments.promote(id) : deployments.promote(id, groups ?? []);
     }),
-    command("fail", (id) => deployments.fail(id)),
-    command("pause", (id, body) => deployments.pause(id, body.flag("Pause"))),
-    command("allocation-health", (id, body) => {
+    command("fail", "fail-deployment", (id) => deployments.fail(id)),
+    command("pause", "pause-deployment", (id, body) => deployments.pause(id, body.flag("Pause"))),
+    command("allocation-health", "set-alloc-health-deployment", (id, body) => {
       const ids = (name: string): readonly string[] => (body.list(name, readText) ?? []).map(checkUuid);
       return deployments.setHealth(id, ids("HealthyAllocationIDs"), ids("UnhealthyAllocationIDs"));
     }),

@@ -10,6 +10,7 @@ export const deploymentsRoutes = ({ store }: { readonly store: StateReader }): r
   {
     method: "GET",
     path: "/v1/deployments",
+    access: "list:read-job",
     handler: (call) =>
       listRead(call, {
         keys: ["deployments"],
@@ -23,6 +24,7 @@ export const deploymentsRoutes = ({ store }: { readonly store: StateReader }): r
   {
     method: "GET",
     path: "/v1/deployment/:id",
+    access: "deployment:read-job",
     handler: (call) => {
       const id = uuidOf(call);
       return read({

@@ -14,6 +14,7 @@ export const evaluationsRoutes = ({ store }: { readonly store: StateReader }): r
   {
     method: "GET",
     path: "/v1/evaluations",
+    access: "list:read-job",
     handler: (call) => {
       const wanted = evalFilter(call);
       return listRead(call, {
@@ -29,6 +30,7 @@ export const evaluationsRoutes = ({ store }: { readonly store: StateReader }): r
   {
     method: "GET",
     path: "/v1/evaluations/count",
+    access: "list:read-job",
     handler: (call) => {
       const wanted = evalFilter(call);
       const { namespace } = call.query;
@@ -39,7 +41,9 @@ export const evaluationsRoutes = ({ store }: { readonly store: StateReader }): r
         coalesce: true,
         index: () => store.tableIndex("evals"),
         result: () => {
-          const counted = store.evals().filter((e) => (namespace === "*" || e.Namespace === namespace) && wanted(e) && filter(e));
+          const sees = call.visible();
+          const isIn = (e: Evaluation): boolean => (namespace === "*" ? sees(e.Namespace) : e.Namespace === namespace);
+          const counted = store.evals().filter((e) => isIn(e) && wanted(e) && filter(e));
           return { json: encodeJson({ Count: counted.length, Index: store.tableIndex("evals"), KnownLeader: true, LastContact: 0 }) };
         },
       });
@@ -48,6 +52,7 @@ export const evaluationsRoutes = ({ store }: { readonly store: StateReader }): r
   {
     method: "GET",
     path: "/v1/evaluation/:id",
+    access: "eval:read-job",
     handler: (call) => {
       const id = uuidOf(call);
       const related = call.query.bool("related", false);
@@ -68,9 +73,10 @@ export const evaluationsRoutes = ({ store }: { readonly store: StateReader }): r
   {
     method: "GET",
     path: "/v1/evaluation/:id/allocations",
+    access: "anybody",
     handler: (call) => {
       const id = uuidOf(call);
-      return readAllocs(store, () => store.allocsOfEval(id));
+      return readAllocs(store, call, () => store.allocsOfEval(id));
     },
   },
 ];

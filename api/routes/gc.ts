@@ -9,6 +9,7 @@ export const gcRoutes = ({ store, gc }: { readonly store: StateReader; readonly 
   {
     method: ["PUT", "POST"],
     path: "/v1/client/gc",
+    access: "node:write",
     handler: (call) => {
       const nodeId = call.query.text("node_id");
       if (nodeId !== undefined && nodeId !== store.node()?.ID) throw new AllocdError("not-found", `Unknown node ${nodeId}`);
@@ -19,6 +20,7 @@ export const gcRoutes = ({ store, gc }: { readonly store: StateReader; readonly 
   {
     method: ["PUT", "POST"],
     path: "/v1/client/allocation/:id/gc",
+    access: "alloc:gc-allocation",
     handler: async (call) => {
       const id = uuidOf(call);
       found(store.alloc(id), `Unknown allocation "${id}"`);

@@ -2,6 +2,9 @@ import { AllocdError } from "../../agent/errors.js";
 import type { ApiDeps } from "../deps.js";
 import type { ApiOptions } from "../options.js";
 import type { Method, Route } from "../route.js";
+import { aclPolicyRoutes } from "./acl-policies.js";
+import { aclRoleRoutes } from "./acl-roles.js";
+import { aclTokenRoutes } from "./acl-tokens.js";
 import { agentRoutes } from "./agent.js";
 import { allocationRoutes } from "./allocation.js";
 import { allocationsRoutes } from "./allocations.js";
@@ -41,8 +44,10 @@ type RouteDeps = Pick<
   | "services"
   | "gc"
   | "agent"
+  | "health"
   | "stats"
   | "variables"
+  | "acl"
 > & {
   readonly options: ApiOptions;
 };
@@ -70,6 +75,9 @@ export const allRoutes = (deps: RouteDeps): readonly Route[] => [
   ...eventsRoutes(deps),
   ...systemRoutes(deps),
   ...statsRoutes(deps),
+  ...aclPolicyRoutes(deps),
+  ...aclTokenRoutes(deps),
+  ...aclRoleRoutes(deps),
   ...servicesRoutes(deps),
   ...gcRoutes(deps),
   ...variablesRoutes(deps),
@@ -83,6 +91,8 @@ const nothingBelow = (...paths: readonly string[]): readonly Route[] =>
   paths.map((path) => ({
     method: ANY,
     path,
+    access: "public" as const,
+    changes: false as const,
     handler: () => {
       throw new AllocdError("not-found", "resource not found");
     },

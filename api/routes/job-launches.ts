@@ -12,6 +12,7 @@ export const jobLaunchesRoutes = ({ jobs }: { readonly jobs: JobCommands }): rea
   {
     method: WRITES,
     path: "/v1/job/:id/dispatch",
+    access: "namespace:dispatch-job",
     handler: async (call) => {
       const from = new FieldReader((await call.body()) ?? {}, "Dispatch");
       const { namespace, id } = ofPath(call, from);
@@ -32,6 +33,7 @@ export const jobLaunchesRoutes = ({ jobs }: { readonly jobs: JobCommands }): rea
   {
     method: WRITES,
     path: "/v1/job/:id/periodic/force",
+    access: ["namespace:force-periodic-job", "namespace:dispatch-job"],
     handler: async (call) => {
       const { EvalID, EvalCreateIndex, Index } = await jobs.forcePeriodic(call.query.namespace, call.params.id ?? "");
       return answer(encodeJson({ EvalCreateIndex, EvalID, Index }), { index: Index });

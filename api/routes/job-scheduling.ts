@@ -26,12 +26,15 @@ export const jobSchedulingRoutes = ({
   {
     method: ["PUT", "POST"],
     path: "/v1/job/:id/plan",
+    access: "body:plan-job",
+    changes: false,
     handler: async (call) => {
       const body = await call.body();
       if (body === undefined) throw new AllocdError("invalid", "Failed to decode body: Request body is empty");
       if (body.Job === undefined || body.Job === null) throw new AllocdError("invalid", "Job: got nothing, want a job");
       const namespace = call.query.text("namespace");
       const job = jobFromApi(namespace === undefined ? body.Job : { Namespace: namespace, ...(body.Job as object) });
+      call.caller.require("plan-job", job.Namespace);
       const { id } = keyOf(call);
       if (job.ID !== id) throw new InvalidField("Job.ID", job.ID, `the path's ${JSON.stringify(id)}`);
       const { CreatedEvals, ...plan } = scheduling.plan(job, { diff: optionalBool(body, "Diff") });
@@ -42,6 +45,7 @@ export const jobSchedulingRoutes = ({
   {
     method: "GET",
     path: "/v1/job/:id/scale",
+    access: ["namespace:read-job-scaling", "namespace:read-job"],
     handler: (call) => {
       const { namespace, id } = keyOf(call);
       const tables = ["jobs", "allocs", "deployments"] as const;
@@ -62,6 +66,7 @@ export const jobSchedulingRoutes = ({
   {
     method: ["PUT", "POST"],
     path: "/v1/job/:id/scale",
+    access: ["namespace:scale-job", "namespace:submit-job"],
     handler: async (call) => {
       const key = keyOf(call);
       const from = new FieldReader((await call.body()) ?? {}, "");
@@ -83,6 +88,7 @@ export const jobSchedulingRoutes = ({
   {
     method: ["PUT", "POST"],
     path: "/v1/job/:id/evaluate",
+    access: "namespace:evaluate-job",
     handler: async (call) => {
       const options = new FieldReader(new FieldReader((await call.body()) ?? {}, "").raw("EvalOptions") ?? {}, "EvalOptions");
       return evaluated(await scheduling.evaluate(keyOf(call), { forceReschedule: options.flag("ForceReschedule") }));

@@ -13,6 +13,8 @@ export const jobSpecsRoutes = ({ specs }: { readonly specs: JobSpecs }): readonl
   {
     method: WRITES,
     path: "/v1/validate/job",
+    access: "namespace:read-job",
+    changes: false,
     handler: async (call) => {
       const body = await neededBody(call);
       const job = new FieldReader(body, "").raw("Job");
@@ -31,6 +33,8 @@ export const jobSpecsRoutes = ({ specs }: { readonly specs: JobSpecs }): readonl
   {
     method: WRITES,
     path: "/v1/jobs/parse",
+    access: ["namespace:parse-job", "namespace:submit-job"],
+    changes: false,
     handler: async (call) => {
       const from = new FieldReader(await neededBody(call), "");
       if (from.text("JobHCL") === "") throw new AllocdError("invalid", "Job spec is empty");

@@ -19,6 +19,7 @@ export const jobVersionsRoutes = ({ store, jobs }: { readonly store: StateReader
   {
     method: "GET",
     path: "/v1/job/:id/versions",
+    access: "namespace:read-job",
     handler: (call) => {
       const namespace = call.query.namespace;
       const id = call.params.id ?? "";
@@ -46,6 +47,7 @@ export const jobVersionsRoutes = ({ store, jobs }: { readonly store: StateReader
   {
     method: WRITES,
     path: "/v1/job/:id/revert",
+    access: "namespace:revert-job",
     handler: async (call) => {
       const { from, namespace, id } = await versionRequest(call);
       const version = versionOf(from);
@@ -56,6 +58,7 @@ export const jobVersionsRoutes = ({ store, jobs }: { readonly store: StateReader
   {
     method: WRITES,
     path: "/v1/job/:id/stable",
+    access: "namespace:stable-job",
     handler: async (call) => {
       const { from, namespace, id } = await versionRequest(call);
       const { Index } = await jobs.setStable(namespace, id, versionOf(from), from.flag("Stable"));

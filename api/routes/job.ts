@@ -28,6 +28,7 @@ export const jobRoutes = ({ store, jobs }: { readonly store: StateReader; readon
     {
       method: "GET",
       path: "/v1/job/:id",
+      access: "namespace:read-job",
       handler: (call) => {
         const key = keyOf(call);
         return read({
@@ -38,10 +39,16 @@ export const jobRoutes = ({ store, jobs }: { readonly store: StateReader; readon
         });
       },
     },
-    { method: ["PUT", "POST"], path: "/v1/job/:id", handler: (call) => registerJob(call, jobs, call.params.id) },
+    {
+      method: ["PUT", "POST"],
+      path: "/v1/job/:id",
+      access: "body:register-job",
+      handler: (call) => registerJob(call, jobs, call.params.id),
+    },
     {
       method: "DELETE",
       path: "/v1/job/:id",
+      access: "namespace:deregister-job",
       handler: async (call) => {
         const { namespace, id } = keyOf(call);
         const purge = call.query.bool("purge", false);
@@ -54,6 +61,7 @@ export const jobRoutes = ({ store, jobs }: { readonly store: StateReader; readon
     {
       method: "GET",
       path: "/v1/job/:id/allocations",
+      access: "namespace:read-job",
       handler: (call) => {
         const { namespace, id } = keyOf(call);
         const all = call.query.bool("all", false);
@@ -70,6 +78,7 @@ export const jobRoutes = ({ store, jobs }: { readonly store: StateReader; readon
     {
       method: "GET",
       path: "/v1/job/:id/evaluations",
+      access: "namespace:read-job",
       handler: (call) => {
         const { namespace, id } = keyOf(call);
         return tableRead("evals", () => `[${store.evalsOfJob(namespace, id).map(encodeEvaluation).join(",")}]`);
@@ -78,6 +87,7 @@ export const jobRoutes = ({ store, jobs }: { readonly store: StateReader; readon
     {
       method: "GET",
       path: "/v1/job/:id/summary",
+      access: "namespace:read-job",
       handler: (call) => {
         const key = keyOf(call);
         return read({
@@ -91,6 +101,7 @@ export const jobRoutes = ({ store, jobs }: { readonly store: StateReader; readon
     {
       method: "GET",
       path: "/v1/job/:id/deployments",
+      access: "namespace:read-job",
       handler: (call) => {
         const { namespace, id } = keyOf(call);
         return tableRead("deployments", () => `[${store.deploymentsOfJob(namespace, id).map(encodeDeployment).join(",")}]`);
@@ -99,6 +110,7 @@ export const jobRoutes = ({ store, jobs }: { readonly store: StateReader; readon
     {
       method: "GET",
       path: "/v1/job/:id/deployment",
+      access: "namespace:read-job",
       handler: (call) => {
         const { namespace, id } = keyOf(call);
         return tableRead("deployments", () => {

@@ -14,6 +14,7 @@ export const jobsRoutes = ({ store, jobs }: { readonly store: StateReader; reado
   {
     method: "GET",
     path: "/v1/jobs",
+    access: "list:list-jobs",
     handler: (call) => {
       const meta = call.query.bool("meta", false);
       return listRead(call, {
@@ -26,7 +27,7 @@ export const jobsRoutes = ({ store, jobs }: { readonly store: StateReader; reado
       });
     },
   },
-  { method: ["PUT", "POST"], path: "/v1/jobs", handler: (call) => registerJob(call, jobs) },
+  { method: ["PUT", "POST"], path: "/v1/jobs", access: "body:register-job", handler: (call) => registerJob(call, jobs) },
 ];
 
 /** @param pathId the id in the path, which the job's must be. */
@@ -38,6 +39,8 @@ export async function registerJob(call: Call, jobs: JobCommands, pathId?: string
   if (pathId !== undefined && job.ID !== pathId) {
     throw new AllocdError("invalid", `Job.ID: got ${JSON.stringify(job.ID)}, want the path's ${JSON.stringify(pathId)}`);
   }
+  call.caller.require("register-job", job.Namespace);
+  call.note({ namespace: job.Namespace, job: job.ID });
   const index = optionalIndex(body, "JobModifyIndex") ?? 0;
   return registered(await jobs.register(job, optionalBool(body, "EnforceIndex") ? { enforceIndex: index } : {}));
 }

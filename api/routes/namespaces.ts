@@ -3,6 +3,7 @@ import { InvalidField } from "../../agent/model/invalid-field.js";
 import { encodeJson } from "../../agent/model/json.js";
 import { type Namespace, namespaceFromApi } from "../../agent/model/namespace.js";
 import type { StateReader } from "../../agent/store/state-store.js";
+import { denied } from "../acl/caller.js";
 import type { NamespaceCommands } from "../deps.js";
 import { neededBody } from "../job-request.js";
 import { listRead } from "../listing.js";
@@ -22,34 +23,48 @@ export const namespacesRoutes = ({
   {
     method: "GET",
     path: "/v1/namespaces",
+    access: "anybody",
     handler: (call) =>
       listRead<Namespace & { readonly ID: string }>(call, {
         keys: ["namespaces"],
         index: () => store.tableIndex("namespaces"),
-        items: () => store.namespaces().map((namespace) => ({ ...namespace, ID: namespace.Name })),
+        items: () =>
+          store
+            .namespaces()
+            .filter(({ Name }) => call.caller.acl.sees(Name))
+            .map((namespace) => ({ ...namespace, ID: namespace.Name })),
         order: byId,
         ids: "text",
         encode: encodeNamespace,
       }),
   },
-  { method: WRITES, path: "/v1/namespace", handler: (call) => putNamespace(call, namespaces) },
+  { method: WRITES, path: "/v1/namespace", access: "management", handler: (call) => putNamespace(call, namespaces) },
   {
     method: "GET",
     path: "/v1/namespace/:id",
+    access: "anybody",
     handler: (call) => {
       const name = call.params.id ?? "";
+      const check = (): void => {
+        if (!call.caller.acl.sees(name)) throw denied();
+      };
+      check();
       return read({
         keys: [`namespace:${name}`],
         coalesce: false,
         index: () => store.namespace(name)?.ModifyIndex ?? store.tableIndex("namespaces"),
-        result: () => ({ json: encodeNamespace(found(store.namespace(name), "Namespace not found")) }),
+        result: () => {
+          check();
+          return { json: encodeNamespace(found(store.namespace(name), "Namespace not found")) };
+        },
       });
     },
   },
-  { method: WRITES, path: "/v1/namespace/:id", handler: (call) => putNamespace(call, namespaces, call.params.id) },
+  { method: WRITES, path: "/v1/namespace/:id", access: "management", handler: (call) => putNamespace(call, namespaces, call.params.id) },
   {
     method: "DELETE",
     path: "/v1/namespace/:id",
+    access: "management",
     handler: async (call) => {
       const { Index } = await namespaces.delete(call.params.id ?? "");
       return answer(encodeJson({ Index }), { index: Index });

@@ -10,6 +10,7 @@ export const nodeCommandRoutes = ({ nodes }: { readonly nodes: NodeCommands }): 
   const command = (name: string, run: (id: string, body: FieldReader) => Promise<NodeResult>): Route => ({
     method: ["PUT", "POST"],
     path: `/v1/node/:id/${name}`,
+    access: "node:write",
     handler: async (call) => {
       const id = uuidOf(call);
       const body = await bodyOf(call);

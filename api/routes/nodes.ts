@@ -17,6 +17,7 @@ export const nodesRoutes = ({ store }: { readonly store: StateReader }): readonl
     {
       method: "GET",
       path: "/v1/nodes",
+      access: "node:read",
       handler: (call) =>
         listRead(call, {
           keys: ["nodes"],
@@ -30,6 +31,7 @@ export const nodesRoutes = ({ store }: { readonly store: StateReader }): readonl
     {
       method: "GET",
       path: "/v1/node/:id",
+      access: "node:read",
       handler: (call) => {
         const id = uuidOf(call);
         return read({
@@ -43,10 +45,11 @@ export const nodesRoutes = ({ store }: { readonly store: StateReader }): readonl
     {
       method: "GET",
       path: "/v1/node/:id/allocations",
+      access: "node:read",
       handler: (call) => {
         const id = uuidOf(call);
         // Whole allocations, not stubs.
-        return readAllocs(store, () => store.allocs().filter((alloc) => alloc.NodeID === id), encodeAllocation);
+        return readAllocs(store, call, () => store.allocs().filter((alloc) => alloc.NodeID === id), encodeAllocation);
       },
     },
   ];

@@ -17,6 +17,7 @@ export const operatorRoutes = ({
   {
     method: "GET",
     path: "/v1/operator/scheduler/configuration",
+    access: "operator:read",
     handler: () => {
       const SchedulerConfig = store.schedulerConfig() ?? defaultSchedulerConfig;
       const json = encodeJson({ Index: SchedulerConfig.ModifyIndex, KnownLeader: true, LastContact: 0, NextToken: "", SchedulerConfig });
@@ -26,6 +27,7 @@ export const operatorRoutes = ({
   {
     method: ["PUT", "POST"],
     path: "/v1/operator/scheduler/configuration",
+    access: "operator:write",
     handler: async (call) => {
       const body = await call.body();
       if (body === undefined) throw new AllocdError("invalid", "Failed to decode body: Request body is empty");

@@ -21,21 +21,25 @@ interface ServicesDeps {
 
 /** The services of this host and their checks. Source: reference behaviour §10. */
 export const servicesRoutes = ({ store, services, allocs }: ServicesDeps): readonly Route[] => [
-  { method: "GET", path: "/v1/services", handler: (call) => listed(call, store) },
-  { method: "GET", path: "/v1/service/:name", handler: (call) => named(call, store) },
+  { method: "GET", path: "/v1/services", access: "list:read-job", handler: (call) => listed(call, store) },
+  { method: "GET", path: "/v1/service/:name", access: "list:read-job", handler: (call) => named(call, store) },
   {
     method: "DELETE",
     path: "/v1/service/:name/:id",
+    access: "namespace:delete-service-registration",
     handler: async (call) => {
       const { name = "", id = "" } = call.params;
       const service = store.service(id);
       const isMeant = service?.ServiceName === name && isIn(call.query, service);
+      // With namespace=* it may be in one that has a rule of its own.
+      if (isMeant) call.caller.require("delete-service-registration", service.Namespace);
       return answer("", { index: await services.deregister(found(isMeant ? service : undefined, "service registration not found")) });
     },
   },
   {
     method: "GET",
     path: "/v1/allocation/:id/services",
+    access: "alloc:read-job",
     handler: (call) => {
       const id = uuidOf(call);
       const { namespace } = call.query;
@@ -55,6 +59,7 @@ export const servicesRoutes = ({ store, services, allocs }: ServicesDeps): reado
     (path): Route => ({
       method: "GET",
       path,
+      access: "alloc:read-job",
       handler: (call) => {
         const id = uuidOf(call);
         found(store.alloc(id), `Unknown allocation "${id}"`);
@@ -64,7 +69,7 @@ export const servicesRoutes = ({ store, services, allocs }: ServicesDeps): reado
   ),
 ];
 
-function listed({ query }: Call, store: StateReader) {
+function listed({ query, visible }: Call, store: StateReader) {
   const { perPage, reverse } = query;
   const nextToken = query.text("next_token");
   const filter = filterOf(query);
@@ -74,7 +79,7 @@ function listed({ query }: Call, store: StateReader) {
     coalesce: true,
     index: () => store.tableIndex("services"),
     result: () => {
-      const stubs = serviceStubs(store.services().filter((service) => isIn(query, service) && filter(service)));
+      const stubs = serviceStubs(store.services().filter(isShown(query, visible(), filter)));
       const page = pageOf<ServiceStub>(stubs, byServiceName, { perPage, nextToken, reverse, keep: () => true });
       const json = encodeServiceList(page.items);
       return page.nextToken === undefined ? { json } : { json, nextToken: page.nextToken };
@@ -82,7 +87,7 @@ function listed({ query }: Call, store: StateReader) {
   });
 }
 
-function named({ params, query }: Call, store: StateReader) {
+function named({ params, query, visible }: Call, store: StateReader) {
   const { perPage, reverse } = query;
   const nextToken = query.text("next_token");
   const filter = filterOf(query);
@@ -94,7 +99,7 @@ function named({ params, query }: Call, store: StateReader) {
     result: () => {
       const instances = store
         .servicesNamed(params.name ?? "")
-        .filter((service) => isIn(query, service) && filter(service))
+        .filter(isShown(query, visible(), filter))
         .sort(byId.compare);
       if (chosen) return { json: encoded(choose(instances, chosen.count, chosen.key)) };
       const page = pageOf(instances, byId, { perPage, nextToken, reverse, keep: () => true });
@@ -107,6 +112,11 @@ function named({ params, query }: Call, store: StateReader) {
 const encoded = (services: readonly ServiceRegistration[]): string => `[${services.map(encodeService).join(",")}]`;
 
 const isIn = ({ namespace }: Query, { Namespace }: ServiceRegistration): boolean => namespace === "*" || namespace === Namespace;
+
+const isShown =
+  (query: Query, sees: (namespace: string) => boolean, filter: (service: object) => boolean) =>
+  (service: ServiceRegistration): boolean =>
+    isIn(query, service) && sees(service.Namespace) && filter(service);
 
 /** @throws FilterError */
 function filterOf(query: Query): (service: object) => boolean {

@@ -19,6 +19,7 @@ export const statsRoutes = ({ store, stats }: StatsDeps): readonly Route[] => [
   {
     method: "GET",
     path: "/v1/client/allocation/:id/stats",
+    access: "alloc:read-job",
     handler: async (call) => {
       const id = uuidOf(call);
       found(store.alloc(id), `Unknown allocation "${id}"`);
@@ -28,6 +29,7 @@ export const statsRoutes = ({ store, stats }: StatsDeps): readonly Route[] => [
   {
     method: "GET",
     path: "/v1/client/stats",
+    access: "node:read",
     handler: async (call) => {
       const nodeId = call.query.text("node_id");
       if (nodeId !== undefined && nodeId !== store.node()?.ID) throw new AllocdError("not-found", `Unknown node ${nodeId}`);

@@ -17,19 +17,20 @@ export const systemRoutes = ({
 }): readonly Route[] => {
   const leader = (): string => store.node()?.HTTPAddr ?? "";
   return [
-    { method: "GET", path: "/v1/status/leader", handler: () => answer(encodeJson(leader())) },
-    { method: "GET", path: "/v1/status/peers", handler: () => answer(encodeJson([leader()])) },
-    { method: "GET", path: "/v1/regions", handler: () => answer(encodeJson([options.region])) },
-    { method: "GET", path: "/v1/agent/servers", handler: () => answer(encodeJson([leader()])) },
+    { method: "GET", path: "/v1/status/leader", access: "public", handler: () => answer(encodeJson(leader())) },
+    { method: "GET", path: "/v1/status/peers", access: "public", handler: () => answer(encodeJson([leader()])) },
+    { method: "GET", path: "/v1/regions", access: "public", handler: () => answer(encodeJson([options.region])) },
+    { method: "GET", path: "/v1/agent/servers", access: "agent:read", handler: () => answer(encodeJson([leader()])) },
     {
       method: WRITES,
       path: "/v1/system/gc",
+      access: "management",
       handler: async () => {
         await jobs.collectGarbage();
         return answer("null");
       },
     },
     // Summaries are counted anew for every answer, so they always agree with what they count.
-    { method: WRITES, path: "/v1/system/reconcile/summaries", handler: () => answer("null") },
+    { method: WRITES, path: "/v1/system/reconcile/summaries", access: "management", handler: () => answer("null") },
   ];
 };

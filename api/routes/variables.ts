@@ -1,3 +1,4 @@
+import type { VariableCapability } from "../../agent/acl/capabilities.js";
 import { AllocdError } from "../../agent/errors.js";
 import { encodeVariable, encodeVariableMetadata } from "../../agent/model/encode-variable.js";
 import { describe } from "../../agent/model/invalid-field.js";
@@ -5,6 +6,8 @@ import { encodeJson } from "../../agent/model/json.js";
 import { type VariableMetadata, variableKey } from "../../agent/model/variable.js";
 import { readVariableItems } from "../../agent/model/variable-intake.js";
 import type { StateReader } from "../../agent/store/state-store.js";
+import type { VariablePlace } from "../../agent/vars/variables.js";
+import { denied } from "../acl/caller.js";
 import type { VariableCommands } from "../deps.js";
 import { listRead } from "../listing.js";
 import { byNamespaceAndId } from "../order.js";
@@ -20,6 +23,7 @@ export const variablesRoutes = ({ store, variables }: Deps): readonly Route[] =>
   {
     method: "GET",
     path: "/v1/vars",
+    access: "anybody",
     handler: (call) =>
       listRead<VariableMetadata & { readonly ID: string }>(call, {
         keys: ["vars"],
@@ -27,6 +31,7 @@ export const variablesRoutes = ({ store, variables }: Deps): readonly Route[] =>
         items: () =>
           variables
             .list()
+            .filter(({ Namespace, Path }) => call.caller.acl.allowsVariable("list", Namespace, Path))
             .map((variable) => ({ ...variable, ID: variable.Path }))
             .sort(byNamespaceAndId.compare),
         order: byNamespaceAndId,
@@ -37,13 +42,16 @@ export const variablesRoutes = ({ store, variables }: Deps): readonly Route[] =>
   {
     method: "GET",
     path: "/v1/var/*path",
+    access: "anybody",
     handler: (call) => {
       const place = placeOf(call);
+      requireVariable(call, "read", place);
       return read({
         keys: [`var:${variableKey(place.namespace, place.path)}`],
         coalesce: false,
         index: () => store.variable(place.namespace, place.path)?.ModifyIndex ?? store.tableIndex("vars"),
         result: () => {
+          requireVariable(call, "read", place);
           const variable = variables.read(place);
           if (!variable) throw new AllocdError("not-found", "variable not found");
           return { json: encodeVariable(variable) };
@@ -54,8 +62,11 @@ export const variablesRoutes = ({ store, variables }: Deps): readonly Route[] =>
   {
     method: ["PUT", "POST"],
     path: "/v1/var/*path",
+    access: "anybody",
     handler: async (call) => {
       const place = placeOf(call);
+      requireVariable(call, "write", place);
+      call.note({ ...place });
       const expected = expectedIndex(call);
       const body = await call.body();
       if (body === undefined) throw new AllocdError("invalid", "Failed to decode body: Request body is empty");
@@ -66,19 +77,24 @@ export const variablesRoutes = ({ store, variables }: Deps): readonly Route[] =>
   {
     method: "DELETE",
     path: "/v1/var/*path",
+    access: "anybody",
     handler: async (call) => {
-      const result = await variables.delete(placeOf(call), expectedIndex(call));
+      const place = placeOf(call);
+      requireVariable(call, "destroy", place);
+      const result = await variables.delete(place, expectedIndex(call));
       return result.outcome === "done" ? answer("", { status: 204, index: result.index }) : conflict(result.found);
     },
   },
   {
     method: "GET",
     path: "/v1/operator/keyring/keys",
+    access: "management",
     handler: () => answer(encodeJson(variables.keys.map((KeyID, i) => key(KeyID, i === 0)))),
   },
   {
     method: ["PUT", "POST"],
     path: "/v1/operator/keyring/rotate",
+    access: "management",
     handler: async ({ query }) => {
       const { keyId, index } = await variables.rotate(query.bool("full", false));
       return answer(encodeJson({ Index: index, Key: key(keyId, true) }), { index });
@@ -88,11 +104,16 @@ export const variablesRoutes = ({ store, variables }: Deps): readonly Route[] =>
 
 const key = (KeyID: string, isActive: boolean): object => ({ Algorithm: "aes256-gcm", KeyID, State: isActive ? "active" : "inactive" });
 
+/** Variables have rules of their own, by path. @throws AllocdError 403 */
+function requireVariable({ caller }: Call, capability: VariableCapability, { namespace, path }: VariablePlace): void {
+  if (!caller.acl.allowsVariable(capability, namespace, path)) throw denied();
+}
+
 /** What is there instead of what was expected. */
 const conflict = (found: Parameters<typeof encodeVariable>[0] | Parameters<typeof encodeVariableMetadata>[0]): Answer =>
   answer("Items" in found ? encodeVariable(found) : encodeVariableMetadata(found), { status: 409, index: found.ModifyIndex });
 
-function placeOf({ params, query }: Call): { readonly namespace: string; readonly path: string } {
+function placeOf({ params, query }: Call): VariablePlace {
   for (const name of ["lock-acquire", "lock-release", "lock-renew"]) {
     if (query.has(name)) throw new AllocdError("bad-query", `${name}: locks on variables are not supported`);
   }

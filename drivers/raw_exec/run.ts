@@ -6,6 +6,7 @@ import {
   type ExecProcess,
   type ExecSpec,
   type ExitResult,
+  type LostOutput,
   type TaskRun,
   type TaskUsage,
 } from "../driver.js";
@@ -90,6 +91,10 @@ export class RawExecRun implements TaskRun {
       ack: (bytes) => void shim.ackSession(sessionId, bytes).catch(ended),
       end: (reason) => shim.endSession(sessionId, reason).catch(ended),
     };
+  }
+
+  onOutputLost(listener: (loss: LostOutput) => void): void {
+    this.#shim.onLoss(this.runId, (stream, loss) => listener({ stream, ...loss }));
   }
 
   async usage(): Promise<TaskUsage> {

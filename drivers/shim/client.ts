@@ -1,9 +1,11 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { corkForTurn } from "../cork.js";
+import { dial } from "./dial.js";
 import { encodeFrame, FrameDecoder, maxFrameBytes } from "./frames.js";
 import {
   type Notice,
+  type OutputLoss,
   protocolVersion,
   type ReplyHeader,
   type Request,
@@ -38,6 +40,8 @@ export interface ShimClientDeps {
   readonly program?: ShimProgram;
   /** When it was built, in Unix milliseconds. */
   readonly builtAt?: number;
+  /** Told when a task's log can not be written. */
+  lost?(runId: string, stream: "stdout" | "stderr", loss: OutputLoss): void;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -65,6 +69,7 @@ export class ShimClient {
   /** Runs that were not released: how they ended, or who waits for it. */
   readonly #runs = new Map<string, { exit?: RunExit; readonly waiting: ((exit: RunExit) => void)[] }>();
   readonly #sessions = new Map<string, { readonly handler: SessionHandler; unacked: number; isStarted: boolean }>();
+  readonly #losses = new Map<string, (stream: "stdout" | "stderr", loss: OutputLoss) => void>();
   #hello: ShimHello | undefined;
 
   constructor(deps: ShimClientDeps) {
@@ -126,6 +131,11 @@ export class ShimClient {
     return run.exit ? Promise.resolve(run.exit) : new Promise((resolve) => run.waiting.push(resolve));
   }
 
+  /** Calls the listener when output of the run could not be written to its log. It is the only one. */
+  onLoss(runId: string, listener: (stream: "stdout" | "stderr", loss: OutputLoss) => void): void {
+    this.#losses.set(runId, listener);
+  }
+
   /** @returns whether the main process was there. */
   async signalRun(runId: string, signal: number): Promise<boolean> {
     return ((await this.#insist({ op: "run.signal", runId, signal })) as { reached: boolean }).reached;
@@ -138,6 +148,7 @@ export class ShimClient {
   async releaseRun(runId: string): Promise<void> {
     await this.#insist({ op: "run.release", runId });
     this.#runs.delete(runId);
+    this.#losses.delete(runId);
   }
 
   /** Whether the shim that is connected can mount. */
@@ -238,10 +249,10 @@ export class ShimClient {
   }
 
   async #connect(): Promise<Socket> {
-    let socket = await open(this.#deps.path);
+    let socket = await dial(this.#deps.path);
     if (!socket) {
       const begun = performance.now();
-      for (let launched = -1; !socket; socket = await open(this.#deps.path)) {
+      for (let launched = -1; !socket; socket = await dial(this.#deps.path)) {
         const waited = performance.now() - begun;
         if (this.#closed) throw new ShimError("ESRCH", "the agent is ending");
         if (waited > startDeadlineMs) throw new ShimError("ESTART", `no shim answers at ${this.#deps.path} after ${startDeadlineMs} ms`);
@@ -315,6 +326,10 @@ export class ShimClient {
       case "run.exited":
         this.#exited(notice.runId, notice.exit);
         return;
+      case "run.lost":
+        this.#deps.lost?.(notice.runId, notice.stream, notice.loss);
+        this.#losses.get(notice.runId)?.(notice.stream, notice.loss);
+        return;
       case "session.output":
         this.#sessions.get(notice.sessionId)?.handler.output(notice.stream, payload);
         return;
@@ -380,13 +395,3 @@ export class ShimClient {
     }
   }
 }
-
-const open = (path: string): Promise<Socket | undefined> =>
-  new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.removeAllListeners("error");
-      resolve(socket);
-    });
-    socket.once("error", () => resolve(undefined));
-  });

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, readFileSync, writeSync } from "node:fs";
-import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { dial } from "./dial.js";
 import { firstInherited, type Handover, readyFd } from "./handover.js";
 import { ShimServer } from "./server.js";
 import { Shim } from "./shim.js";
@@ -22,24 +22,15 @@ const log = (message: string, fields: Readonly<Record<string, unknown>> = {}): v
   }
 };
 
-const answers = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(path);
-    const end = (found: boolean): void => {
-      socket.destroy();
-      resolve(found);
-    };
-    socket.once("connect", () => end(true));
-    socket.once("error", () => end(false));
-  });
-
 /** @returns the lock's descriptor; undefined when another shim has the directory and answers there. */
 async function becomeTheOne(dir: string, path: string): Promise<number | undefined> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (const deadline = performance.now() + lockDeadlineMs; ; await pause(20)) {
     const lockFd = takeShimLock(dir);
     if (lockFd !== undefined) return lockFd;
-    if (await answers(path)) return undefined;
+    const other = await dial(path);
+    other?.destroy();
+    if (other) return undefined;
     if (performance.now() > deadline) throw new Error(`another shim holds ${dir}/lock and does not answer`);
   }
 }

@@ -52,6 +52,8 @@ export type Notice =
   /** A successor has taken over: connect again. */
   | { readonly notice: "moved" }
   | { readonly notice: "run.exited"; readonly runId: string; readonly exit: RunExit }
+  /** Output of a task could not be written to its log: first that it is so, then how much it was. */
+  | { readonly notice: "run.lost"; readonly runId: string; readonly stream: "stdout" | "stderr"; readonly loss: OutputLoss }
   /** Payload: bytes of stdout (1) or stderr (2). */
   | { readonly notice: "session.output"; readonly sessionId: string; readonly stream: 1 | 2 }
   | { readonly notice: "session.closed"; readonly sessionId: string; readonly stream: 1 | 2 }
@@ -123,6 +125,14 @@ export interface RunExit {
   readonly oomKilled: boolean;
   /** More than code and signal tell: "unknown: …". Empty otherwise. */
   readonly error: string;
+}
+
+export interface OutputLoss {
+  /** 0 while it goes on. */
+  readonly bytes: number;
+  readonly reason: string;
+  /** Whether the log goes on. */
+  readonly isOver: boolean;
 }
 
 export interface RunInfo {

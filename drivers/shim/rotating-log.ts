@@ -29,6 +29,8 @@ export class RotatingLog {
   #fd = -1;
   #index = 0;
   #size = 0;
+  /** Bytes that went into files, of all that was to be written: what of a write that failed is not lost. */
+  written = 0;
 
   /** Goes on with the newest file. @throws when the directory can not be opened. */
   constructor(options: RotatingLogOptions) {
@@ -74,6 +76,7 @@ export class RotatingLog {
       }
       const written = writeSync(this.#fd, rest, 0, cut);
       this.#size += written;
+      this.written += written;
       rest = rest.subarray(written);
       if (written === cut && cut < room && rest.length > 0) this.#rotate();
     }

@@ -258,6 +258,9 @@ export class Shim {
       for (const { session, runId } of this.#sessions.values()) if (runId === run.runId) void session.end("the task has ended");
       for (const peer of this.#peers) peer.send({ notice: "run.exited", runId: run.runId, exit });
     };
+    run.onLoss = (stream, loss) => {
+      for (const peer of this.#peers) peer.send({ notice: "run.lost", runId: run.runId, stream, loss });
+    };
     this.#runs.set(run.runId, run);
     return run;
   }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { LogSink } from "./log-sink.js";
 import { OutputPump } from "./output-pump.js";
-import type { RunLogs } from "./protocol.js";
+import type { OutputLoss, RunLogs } from "./protocol.js";
 import { RotatingLog } from "./rotating-log.js";
 
 /** How long output is still read when the tree is gone but somebody else holds its FIFO. */
@@ -9,36 +10,25 @@ const drainDeadlineMs = 2_000;
 /** The way of a task's output from its FIFOs, or its terminal, into its logs. */
 export class TaskOutput {
   readonly #options: RunLogs | null;
-  readonly #log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  readonly #onLoss: (stream: "stdout" | "stderr", loss: OutputLoss) => void;
   readonly #pumps: OutputPump[] = [];
-  readonly #logs: RotatingLog[] = [];
+  readonly #sinks: LogSink[] = [];
 
-  /** @param options null: what is read is thrown away. */
-  constructor(options: RunLogs | null, log: (message: string, fields: Readonly<Record<string, unknown>>) => void) {
+  /**
+   * @param options null: what is read is thrown away.
+   * @param onLoss called when output begins to be lost since its log can not be written, and when the log goes on.
+   */
+  constructor(options: RunLogs | null, onLoss: (stream: "stdout" | "stderr", loss: OutputLoss) => void) {
     this.#options = options;
-    this.#log = log;
+    this.#onLoss = onLoss;
   }
 
   /** Reads until the end. The descriptor is ours from now on. */
   read(fd: number, kind: "fifo" | "pty", stream: "stdout" | "stderr"): void {
-    let log: RotatingLog | undefined;
-    let failed = false;
-    const append = (bytes: Buffer): void => {
-      try {
-        log ??= this.#openLog(stream);
-        log?.write(bytes);
-        failed = false;
-      } catch (error) {
-        // A log that can not be written must not hold up the task: it is read on and the loss is said once.
-        if (!failed) this.#log("output is lost: the log can not be written", { stream, error: String(error) });
-        failed = true;
-      }
-    };
-    // The file is there from the start.
-    append(Buffer.alloc(0));
+    const sink = this.#openSink(stream);
     this.#pumps.push(
       new OutputPump(fd, kind, (bytes) => {
-        append(bytes);
+        sink?.write(bytes);
         return true;
       }),
     );
@@ -67,14 +57,17 @@ export class TaskOutput {
   async close(): Promise<void> {
     for (const pump of this.#pumps) pump.close();
     await Promise.all(this.#pumps.map((pump) => pump.ended));
-    for (const log of this.#logs) log.close();
+    for (const sink of this.#sinks) sink.close();
   }
 
-  #openLog(stream: "stdout" | "stderr"): RotatingLog | undefined {
+  #openSink(stream: "stdout" | "stderr"): LogSink | undefined {
     if (!this.#options) return undefined;
     const { dir, prefix, maxFiles, maxFileBytes } = this.#options;
-    const log = new RotatingLog({ dir, name: `${prefix}.${stream}`, maxFiles, maxFileBytes });
-    this.#logs.push(log);
-    return log;
+    const open = (): RotatingLog => new RotatingLog({ dir, name: `${prefix}.${stream}`, maxFiles, maxFileBytes });
+    const sink = new LogSink(open, (loss) => this.#onLoss(stream, loss));
+    // The file is there from the start.
+    sink.write(Buffer.alloc(0));
+    this.#sinks.push(sink);
+    return sink;
   }
 }

@@ -6,7 +6,7 @@ import { type FifoPool, openReader } from "./fifo-pool.js";
 import type { TerminalHandover } from "./handover.js";
 import type { Launcher } from "./launcher.js";
 import { isAlive, kill, type ProcessIdentity, pidsWithMarker, readStat, signalProcess } from "./proc.js";
-import type { RunExit, RunInfo, RunSpec } from "./protocol.js";
+import type { OutputLoss, RunExit, RunInfo, RunSpec } from "./protocol.js";
 import { openTerminal } from "./pty.js";
 import type { RunDir } from "./run-dir.js";
 import { TaskOutput } from "./task-output.js";
@@ -56,13 +56,19 @@ export class TaskRun {
 
   /** Called once, when the run has ended and its output is in the log. */
   onExit: (exit: RunExit) => void = () => {};
+  /** Called when output of the run begins to be lost, and when its log goes on. */
+  onLoss: (stream: "stdout" | "stderr", loss: OutputLoss) => void = () => {};
 
   constructor(dir: RunDir, spec: Spec, deps: TaskRunDeps) {
     this.runId = dir.runId;
     this.#dir = dir;
     this.#spec = spec;
     this.#deps = deps;
-    this.#output = new TaskOutput(spec.logs, (message, fields) => deps.log(message, { runId: dir.runId, ...fields }));
+    this.#output = new TaskOutput(spec.logs, (stream, loss) => {
+      const text = loss.isOver ? "output was lost; the log goes on" : "output is lost: the log can not be written";
+      deps.log(text, { runId: dir.runId, stream, error: loss.reason, lostBytes: loss.bytes });
+      this.onLoss(stream, loss);
+    });
   }
 
   get info(): RunInfo {

@@ -36,7 +36,11 @@ test.each([
     /agent\.json: drivers\.raw_exec\.enabled: got 1, want true or false/,
   ],
   ["an address that all can reach", { bind_addr: "0.0.0.0" }, /bind_addr: got "0\.0\.0\.0", want a loopback address.*acl\.enabled/],
-  ["access control that there is not", { acl: { enabled: true } }, /acl\.enabled: got true, want false/],
+  [
+    "TLS that tells nobody apart, beyond loopback",
+    { bind_addr: "0.0.0.0", tls: { http: true, cert_file: "c", key_file: "k" } },
+    /bind_addr/,
+  ],
 ])("%s is one line and exit code 1, and nothing is half started", async (_what, settings, message) => {
   expect(
     await refusal(["--config", file(JSON.stringify({ data_dir: join(dir, "data"), runtime_dir: join(dir, "run"), ...settings }))]),

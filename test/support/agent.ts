@@ -16,6 +16,8 @@ export interface TestAgentOptions {
   /** Settings of the configuration file, over those that keep the agent to itself. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Called before the first start, to put something in the agent's way. */
+  readonly prepare?: (agent: TestAgent) => void;
 }
 
 /** How long a start may take until the API answers. */
@@ -59,8 +61,13 @@ export class TestAgent {
     return existsSync(this.#logFile) ? readFileSync(this.#logFile, "utf8") : "";
   }
 
-  /** Starts it, for the first time or on what an earlier process has left, and waits until it answers. */
-  async start(): Promise<this> {
+  /**
+   * Starts it, for the first time or on what an earlier process has left, and waits until it answers.
+   *
+   * @param health what it has to say of itself: 500 is that something is wrong.
+   */
+  async start(health: 200 | 500 = 200): Promise<this> {
+    if (!this.#port) this.#options.prepare?.(this);
     this.#port ||= await freePort();
     const { client, ...config } = { client: {}, ...this.#options.config };
     const own = { port: this.#port, data_dir: this.dataDir, runtime_dir: this.runtimeDir };
@@ -80,7 +87,8 @@ export class TestAgent {
       if (this.#process === child) this.#process = undefined;
     });
     const ended = (): boolean => this.#process !== child;
-    await waitFor("the agent to answer", async () => ended() || (await ask(`${this.url}/v1/agent/health`, "GET")).status === 200, startMs);
+    const answers = async (): Promise<boolean> => (await ask(`${this.url}/v1/agent/health`, "GET")).status === health;
+    await waitFor("the agent to answer", async () => ended() || (await answers()), startMs);
     if (ended()) throw new Error("the agent has ended before it answered");
     return this;
   }
@@ -104,20 +112,26 @@ export class TestAgent {
     return ended;
   }
 
-  get(path: string, options?: AskOptions): Promise<Answer> {
-    return ask(this.url + path, "GET", options);
+  get(path: string, options: AskOptions = {}): Promise<Answer> {
+    return ask(this.url + path, "GET", { ...options, headers: { ...this.headers, ...options.headers } });
   }
 
   put(path: string, body?: unknown): Promise<Answer> {
-    return ask(this.url + path, "PUT", { body });
+    return ask(this.url + path, "PUT", { body, headers: this.headers });
   }
 
   post(path: string, body?: unknown): Promise<Answer> {
-    return ask(this.url + path, "POST", { body });
+    return ask(this.url + path, "POST", { body, headers: this.headers });
   }
 
   delete(path: string): Promise<Answer> {
-    return ask(this.url + path, "DELETE");
+    return ask(this.url + path, "DELETE", { headers: this.headers });
+  }
+
+  /** With access control on: the management token that the agent has written. */
+  get headers(): Readonly<Record<string, string>> {
+    const file = join(this.dataDir, "management.token");
+    return existsSync(file) ? { "X-Nomad-Token": readFileSync(file, "utf8").trim() } : {};
   }
 
   /** The JSON of a GET. @throws Error for any status but 200. */
@@ -153,7 +167,7 @@ export class TestAgent {
     return waitFor(
       what,
       async () => {
-        const answer = expectOk(await this.get(`${path}?index=${index}&wait=1s`), `GET ${path}`);
+        const answer = expectOk(await this.get(`${path}${path.includes("?") ? "&" : "?"}index=${index}&wait=1s`), `GET ${path}`);
         index = String(answer.headers["x-nomad-index"] ?? "1");
         if (wanted(answer.json as T)) return { value: answer.json as T };
         throw new Error(`last seen ${JSON.stringify([answer.json].flat().map(brief))}`);
@@ -169,8 +183,9 @@ export class TestAgent {
    */
   async close(): Promise<void> {
     if (!this.#process) await this.start();
-    for (const { ID } of await this.read("/v1/jobs")) await this.delete(`/v1/job/${encodeURIComponent(ID)}?purge=true`);
-    await this.#until<readonly Json[]>("/v1/allocations", "all to have ended", (all) =>
+    for (const { ID, Namespace } of await this.read("/v1/jobs?namespace=*"))
+      await this.delete(`/v1/job/${encodeURIComponent(ID)}?purge=true&namespace=${encodeURIComponent(Namespace)}`);
+    await this.#until<readonly Json[]>("/v1/allocations?namespace=*", "all to have ended", (all) =>
       all.every((a) => ["complete", "failed", "lost"].includes(a.ClientStatus)),
     );
     const code = await this.stop();

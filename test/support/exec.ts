@@ -9,6 +9,8 @@ export interface ExecOptions {
   readonly task?: string;
   /** Takes the bytes of stdout as they come; without it they are kept. */
   readonly sink?: (bytes: Buffer) => void;
+  /** Instead of the agent's own. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 interface ServerFrame {
@@ -42,7 +44,10 @@ export class ExecClient {
   readonly #stderr: Buffer[] = [];
 
   constructor(agent: TestAgent, allocId: string, command: readonly string[], options: ExecOptions = {}) {
-    this.ws = new WebSocket(agent.url.replace("http", "ws") + execPath(allocId, command, options), { perMessageDeflate: false });
+    this.ws = new WebSocket(agent.url.replace("http", "ws") + execPath(allocId, command, options), {
+      perMessageDeflate: false,
+      headers: options.headers ?? agent.headers,
+    });
     const sink = options.sink ?? ((bytes: Buffer) => this.#stdout.push(bytes));
     this.ws.on("message", (data) => this.#frame(JSON.parse(String(data)) as ServerFrame, sink));
     // A failure is seen as a close without a frame.

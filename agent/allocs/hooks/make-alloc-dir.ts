@@ -1,10 +1,11 @@
-import { makeAllocDir, writeAllocFile } from "../alloc-dir.js";
+import { hasAllocFile, makeAllocDir, writeAllocFile } from "../alloc-dir.js";
 import type { AllocHook } from "./alloc-hook.js";
 
 export const makeAllocDirHook: AllocHook = {
   name: "alloc_dir",
-  prerun({ alloc, dataDir, readyDirs }) {
+  prerun({ alloc, dataDir, readyDirs, isUnderWay }) {
     makeAllocDir(dataDir, alloc.ID, readyDirs);
-    writeAllocFile(dataDir, alloc);
+    // What runs must not depend on a disk that takes nothing more.
+    if (!(isUnderWay && hasAllocFile(dataDir, alloc.ID))) writeAllocFile(dataDir, alloc);
   },
 };

@@ -18,6 +18,7 @@ const opened: Opened = {
     services: [],
     variables: [],
     node: undefined,
+    acl: [],
     namespaces: [],
     launches: [],
     scalingEvents: [],
@@ -25,6 +26,9 @@ const opened: Opened = {
   },
   restored: false,
   unclean: false,
+  knownIndex: 0,
+  repair: null,
+  durability: { journalMode: "wal", synchronous: 2 },
 };
 
 parentPort?.on("message", ({ id, name }: Request) => {

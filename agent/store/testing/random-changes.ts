@@ -145,6 +145,22 @@ const handle = fc.record({
   hooksDone: fc.constant(["dirs"]),
 });
 
+const rules = { namespace: [{ name: "default", capabilities: ["read-job"], variables: [] }], node_pool: [], host_volume: [] };
+const stamps = { CreateIndex: 0, ModifyIndex: 0 };
+const tokenOf = (AccessorID: string, Name: string, ExpirationTime: bigint | null) => ({
+  ...{ AccessorID, SecretHash: `hash of ${AccessorID}`, Name, Type: "client" as const, Policies: ["a"], Roles: [], Global: false },
+  ...{ CreateTime: 1n, ExpirationTime, ...stamps },
+});
+const acl: fc.Arbitrary<Change> = fc
+  .oneof(
+    name.map((Name) => ({ put: "policy", value: { Name, Description: "", Rules: "", RulesJSON: rules, ...stamps } }) as const),
+    fc.tuple(name, name).map(([ID, Name]) => ({ put: "role", value: { ID, Name, Description: "", Policies: ["a"], ...stamps } }) as const),
+    fc.tuple(name, fc.string(), maybeTime).map(([id, of, expires]) => ({ put: "token", value: tokenOf(id, of, expires) }) as const),
+    fc.tuple(fc.constantFrom("policy" as const, "role" as const, "token" as const), name).map(([drop, key]) => ({ drop, key })),
+    fc.constant({ put: "bootstrap", value: { index: 0 } } as const),
+  )
+  .map((change) => ({ kind: "acl", change }));
+
 export const randomChange: fc.Arbitrary<RandomChange> = fc.oneof(
   { weight: 4, arbitrary: creationOrChange },
   { weight: 5, arbitrary: observed },
@@ -161,6 +177,7 @@ export const randomChange: fc.Arbitrary<RandomChange> = fc.oneof(
   evaluation.map(({ ID }) => fixed({ kind: "eval-delete", id: ID })),
   deployment.map((of) => fixed({ kind: "deployment", deployment: of })),
   name.map((id) => fixed({ kind: "deployment-delete", id })),
+  { weight: 2, arbitrary: acl.map(fixed) },
   scalingEvents,
   schedulerConfig,
   { weight: 2, arbitrary: service.map((of) => fixed({ kind: "service", service: of })) },

@@ -12,6 +12,7 @@ export const silent = pino({ level: "silent" });
 export class TemporaryStores {
   readonly compiled = new Compiled();
   readonly workerUrl = this.compiled.url("agent/store/worker.ts");
+  readonly backupWorkerUrl = this.compiled.url("agent/store/backup-worker.ts");
   readonly #root = mkdtempSync(join(tmpdir(), "allocd-store-"));
   readonly #open = new Set<SqliteStore>();
   #dirs = 0;
@@ -22,7 +23,8 @@ export class TemporaryStores {
   }
 
   async open(dir: string, options: Partial<SqliteStoreOptions> = {}): Promise<SqliteStore> {
-    const store = await SqliteStore.open({ dir, clock: new StepClock(), log: silent, workerUrl: this.workerUrl, ...options });
+    const { workerUrl, backupWorkerUrl } = this;
+    const store = await SqliteStore.open({ dir, clock: new StepClock(), log: silent, workerUrl, backupWorkerUrl, ...options });
     this.#open.add(store);
     return store;
   }

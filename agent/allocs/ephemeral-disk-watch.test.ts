@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { diskUsage } from "./disk-usage.js";
-import { DiskWatch } from "./disk-watch.js";
+import { EphemeralDiskWatch } from "./ephemeral-disk-watch.js";
 import { settle } from "./testing/fake-clock.js";
 import { aTask } from "./testing/fixtures.js";
 import { Rig } from "./testing/rig.js";
@@ -55,14 +55,14 @@ describe("the usage of a directory", () => {
 
 describe("an allocation", () => {
   let rig: Rig;
-  let watch: DiskWatch;
+  let watch: EphemeralDiskWatch;
   let bytes: number;
   let looks: number;
   beforeEach(async () => {
     rig = new Rig();
     await rig.supervisor.start();
     bytes = looks = 0;
-    watch = new DiskWatch({
+    watch = new EphemeralDiskWatch({
       clock: rig.clock,
       log: pino({ level: "silent" }),
       dataDir: rig.dataDir,

@@ -7,7 +7,7 @@ import type { UnixNano } from "../model/units.js";
 import { allocPath } from "./alloc-dir.js";
 import { type DiskUsage, diskUsage } from "./disk-usage.js";
 
-export interface DiskWatchDeps {
+export interface EphemeralDiskWatchDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly dataDir: string;
@@ -29,13 +29,13 @@ const restFactor = 19;
  * Says of allocations that their directories have outgrown their ephemeral disk. As with the reference that is told and
  * not enforced: an event of the tasks and a line in the log, once until it fits again.
  */
-export class DiskWatch {
-  readonly #deps: DiskWatchDeps;
+export class EphemeralDiskWatch {
+  readonly #deps: EphemeralDiskWatchDeps;
   readonly #stopped = new AbortController();
   readonly #told = new Set<string>();
   #looking: Promise<void> = Promise.resolve();
 
-  constructor(deps: DiskWatchDeps) {
+  constructor(deps: EphemeralDiskWatchDeps) {
     this.#deps = deps;
   }
 
