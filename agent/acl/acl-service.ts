@@ -69,7 +69,13 @@ export class AclService {
       const secret = given === "" ? newSecret() : given;
       const hash = hashSecret(secret);
       if (this.#store.acl.tokenByHash(hash)) throw new AllocdError("invalid", "BootstrapSecret: want one that no token has");
-      const token = this.#newToken({ Name: "Bootstrap Token", Type: "management", Policies: [], Global: true }, [], hash, null);
+      const token = this.#newToken(
+        { Name: "Bootstrap Token", Type: "management", Policies: [], Global: true },
+        [],
+        hash,
+        this.#clock.now(),
+        null,
+      );
       await this.#commit([
         { put: "token", value: token },
         { put: "bootstrap", value: { index: 0 } },
@@ -128,12 +134,12 @@ export class AclService {
       if (input.AccessorID !== "") throw new AllocdError("invalid", "Token.AccessorID: want none for a new token");
       this.#checkPolicies(input.Policies);
       const roles = this.#roleIds(input.Roles);
-      const expires = this.#expiry(input.expires);
       const now = this.#clock.now();
+      const expires = this.#expiry(input.expires, now);
       const expired = this.#store.acl.tokens().filter((token) => token.ExpirationTime !== null && token.ExpirationTime <= now);
       if (expired.length === 0) this.#checkRoom("tokens", this.#store.acl.tokens());
       const secret = newSecret();
-      const token = this.#newToken(input, roles, hashSecret(secret), expires);
+      const token = this.#newToken(input, roles, hashSecret(secret), now, expires);
       await this.#commit([
         ...expired.map(({ AccessorID }) => ({ drop: "token", key: AccessorID }) as const),
         { put: "token", value: token },
@@ -184,9 +190,10 @@ export class AclService {
     { Name, Type, Policies, Global }: Pick<TokenInput, "Name" | "Type" | "Policies" | "Global">,
     Roles: readonly string[],
     SecretHash: string,
+    CreateTime: bigint,
     ExpirationTime: bigint | null,
   ): AclToken {
-    const stamps = { CreateTime: this.#clock.now(), ExpirationTime, CreateIndex: 0, ModifyIndex: 0 };
+    const stamps = { CreateTime, ExpirationTime, CreateIndex: 0, ModifyIndex: 0 };
     return { AccessorID: randomUUID(), SecretHash, Name, Type, Policies, Roles, Global, ...stamps };
   }
 
@@ -204,9 +211,8 @@ export class AclService {
     return [...new Set(ids)];
   }
 
-  #expiry(expires: TokenInput["expires"]): bigint | null {
+  #expiry(expires: TokenInput["expires"], now: bigint): bigint | null {
     if (expires === null) return null;
-    const now = this.#clock.now();
     const at = "at" in expires ? expires.at : now + BigInt(expires.after);
     const { minTtlNs, maxTtlNs } = this.#options;
     const left = at - now;
