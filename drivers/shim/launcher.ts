@@ -53,7 +53,7 @@ export class Launcher {
   startRun(run: RunCommand): void {
     const { stdout, stderr } = run.output ?? { stdout: "", stderr: "" };
     const words = ["run", ...placeWords(run, String(run.oomScoreAdj)), stdout, stderr, run.runDir, run.notice];
-    this.#process().startRun(run.id, [...words, ...listWords(run.guardCgroups.map(procsFile)), ...commandWords(run)]);
+    this.#process().startRun(run.id, [...words, ...listWords(run.guardCgroups), ...commandWords(run)]);
   }
 
   /** Resolves when the command runs. @throws when it does not; nothing is left then. */
@@ -106,8 +106,6 @@ export class Launcher {
   }
 }
 
-const procsFile = (dir: string): string => `${dir}/cgroup.procs`;
-
 const listWords = (words: readonly string[]): string[] => [String(words.length), ...words];
 
 const placeWords = ({ id, cwd, user, tty }: Command, oomScoreAdj: string): string[] => [
@@ -119,7 +117,7 @@ const placeWords = ({ id, cwd, user, tty }: Command, oomScoreAdj: string): strin
 ];
 
 const commandWords = ({ cgroups, argv, env }: Command): string[] => [
-  ...listWords(cgroups.map(procsFile)),
+  ...listWords(cgroups),
   ...listWords(argv),
   // No program can be given a variable without a name.
   ...listWords(Object.entries(env).flatMap(([name, value]) => (name === "" ? [] : [`${name}=${value}`]))),

@@ -48,19 +48,6 @@ bool was_started(int status, struct failure *failure) {
   return have < sizeof *failure;
 }
 
-void join_cgroups(char **files, struct failure *failure) {
-  for (; *files != NULL; files++) {
-    int fd = open(*files, O_WRONLY | O_CLOEXEC);
-    bool joined = fd >= 0 && write(fd, "0", 1) == 1;
-    if (!joined) {
-      failure->error = errno;
-      snprintf(failure->stage, sizeof failure->stage, "joining a cgroup");
-    }
-    if (fd >= 0) close(fd);
-    if (!joined) return;
-  }
-}
-
 static void reset_signals(void) {
   for (int signal = 1; signal < NSIG; signal++) sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
   sigset_t none;

@@ -94,7 +94,7 @@ void guard(struct request *request, int replies) {
     write_fully(replies, line, (size_t)length);
     _exit(1);
   }
-  pid_t pid = fork();
+  pid_t pid = fork_into(request->cgroups);
   if (pid == 0) become(request, (const int[3]){-1, -1, -1}, status[1]);
   close(status[1]);
   let_go();

@@ -29,8 +29,8 @@ struct request {
   const char *out, *err; /* of a run: FIFOs, or empty for /dev/null */
   const char *run_dir, *notice; /* of a run: its records' directory, the FIFO that says there is news */
   const char *path, *options; /* of a mount: where, and the tmpfs's options; without options it is taken away */
-  char **guard_cgroups; /* cgroup.procs files that the guard joins */
-  char **cgroups; /* cgroup.procs files that the command joins */
+  char **guard_cgroups; /* directories of the cgroups that the guard joins */
+  char **cgroups; /* directories of those that the command joins */
   char **argv;
   char **envp;
   char *bytes; /* the mapping that all of the above points into */
@@ -47,12 +47,17 @@ struct failure {
 bool read_request(int fd, struct request *request);
 void release_request(struct request *request);
 
+/* cgroup.c */
+/* Moves this process, which has one thread. */
+void join_cgroups(char **dirs, struct failure *failure);
+/* A fork whose child joins them by join_cgroups(): where it was born in them, `dirs` is empty in the child. NULL: none. */
+pid_t fork_into(char **dirs);
+
 /* command.c */
 /* Becomes the command. fds: stdin, stdout, stderr, or -1 for what the request names. Never returns: says on `status` why not. */
 void become(const struct request *request, const int fds[3], int status) __attribute__((noreturn));
 /* Returns true when the command was started, false with the reason when it was not; consumes `status`. */
 bool was_started(int status, struct failure *failure);
-void join_cgroups(char **files, struct failure *failure);
 int write_fully(int fd, const char *bytes, size_t length);
 
 /* mount.c: in a process of its own, as it may take a while; the exit code is the errno. */

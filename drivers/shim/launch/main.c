@@ -100,7 +100,7 @@ static void reap(void) {
 }
 
 static void start_fork(struct request *request) {
-  pid_t pid = fork();
+  pid_t pid = fork_into(request->guard_cgroups);
   if (pid == 0 && request->path != NULL) mount_or_unmount(request);
   if (pid == 0) guard(request, 1);
   if (pid < 0) {
@@ -131,7 +131,7 @@ static void start_session(struct request *request) {
   int status[2] = {-1, -1};
   struct child *child = add_child(request->id);
   pid_t pid = -1;
-  if (make_pipes(request, child->ends, theirs) && pipe2(status, O_CLOEXEC) == 0) pid = fork();
+  if (make_pipes(request, child->ends, theirs) && pipe2(status, O_CLOEXEC) == 0) pid = fork_into(request->cgroups);
   if (pid == 0) become(request, theirs, status[1]);
   int error = errno;
   for (int i = 0; i < 3; i++)

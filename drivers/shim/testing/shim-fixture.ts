@@ -129,7 +129,7 @@ export class ShimFixture {
     await this.pid();
     this.client.close();
     for (const pid of this.shimPids) kill(pid, 15);
-    await until(() => [...this.shimPids].every((pid) => !commandLine(pid).includes(this.runtimeDir)));
+    await until(() => [...this.shimPids].every((pid) => !commandLine(pid).includes(this.runtimeDir) && threads(pid) <= 1));
     const cgroups = ["memory", "cpu", "freezer", "."].map((name) => `/sys/fs/cgroup/${name}/${this.slice}`).filter(existsSync);
     const left = cgroups.flatMap((dir) =>
       readdirSync(dir, { withFileTypes: true })
@@ -150,6 +150,15 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`not within 10 s: ${condition.toString()}`);
     await pause(5);
+  }
+}
+
+/** A process whose first thread has ended may still be making a file in another one. */
+function threads(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
   }
 }
 
