@@ -91,16 +91,15 @@ scenario("the token file is root's own, survives restarts, and allocd exec uses 
   const exec = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
     runToEnd(allocd, ["exec", ...args, id, "echo", "hello"], { env: environment(env) });
   const there = ["--address", agent.url];
-  for (const run of [
-    exec([...there, "--token", secret]),
-    exec([...there, "--token-file", file]),
-    exec(there, { ALLOCD_TOKEN: secret }),
-    exec(there, { NOMAD_TOKEN: secret }),
-    exec(there, { ALLOCD_TOKEN_FILE: file }),
-    exec(["--address", `unix://${join(agent.dataDir, "api.sock")}`], { ALLOCD_TOKEN: secret }),
-  ]) {
-    expect(await run).toEqual({ code: 0, stdout: "hello\n", stderr: "" });
-  }
+  const ways: readonly (readonly [args: readonly string[], env?: Readonly<Record<string, string>>])[] = [
+    [[...there, "--token", secret]],
+    [[...there, "--token-file", file]],
+    [there, { ALLOCD_TOKEN: secret }],
+    [there, { NOMAD_TOKEN: secret }],
+    [there, { ALLOCD_TOKEN_FILE: file }],
+    [["--address", `unix://${join(agent.dataDir, "api.sock")}`], { ALLOCD_TOKEN: secret }],
+  ];
+  for (const [args, env] of ways) expect(await exec(args, env)).toEqual({ code: 0, stdout: "hello\n", stderr: "" });
   expect(await exec([...there, "--token", "00000000-0000-0000-0000-000000000000"])).toMatchObject({
     code: 255,
     stderr: expect.stringContaining("Permission denied"),

@@ -5,11 +5,14 @@ import type { ProcessHunt } from "./process-hunt.js";
 /** Exit codes are what tells the number of processes; those above say that the shell has failed. */
 const maxCount = 100;
 
+/** A process without environment and arguments, but with a program, is in its exec: it counts, for it may be one of them. */
 const script = `n=0
-for file in /proc/[0-9]*/environ; do
-  tr '\\0' '\\n' <"$file" 2>/dev/null | grep -qxF "$1" || continue
-  pid=\${file#/proc/}
-  [ "$2" = 0 ] || kill -"$2" "\${pid%/environ}" 2>/dev/null || continue
+for dir in /proc/[0-9]*; do
+  if tr '\\0' '\\n' <"$dir/environ" 2>/dev/null | grep -qxF "$1"; then
+    [ "$2" = 0 ] || kill -"$2" "\${dir#/proc/}" 2>/dev/null || continue
+  elif [ -n "$(tr -d '\\0' 2>/dev/null <"$dir/environ")$(tr -d '\\0' 2>/dev/null <"$dir/cmdline")" ] || [ ! -e "$dir/exe" ]; then
+    continue
+  fi
   n=$((n + 1))
 done
 [ $n -le ${maxCount} ] || n=${maxCount}

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { constants } from "node:os";
 import { allPids, identify, isAlive, type ProcessIdentity, readStat, signalProcess } from "../../shim/proc.js";
 import type { Time } from "../time.js";
@@ -15,9 +15,9 @@ const { SIGHUP, SIGTERM, SIGKILL } = constants.signals;
 
 /** A way to find and signal the processes of a session. */
 export interface ProcessHunt {
-  /** Sends the signal to all that there are. @returns how many there were. */
+  /** Sends the signal to all that there are. @returns how many there were, and how many may be of them and can not be told yet. */
   signal(signal: number): Promise<number>;
-  /** @returns how many there are. */
+  /** @returns how many there are, or may be. */
   count(): Promise<number>;
 }
 
@@ -75,19 +75,22 @@ export class HostHunt implements ProcessHunt {
   }
 
   async signal(signal: number): Promise<number> {
-    const all = this.#find();
+    const { found, between } = this.#find();
     // Each is told apart from a later process of the same number until the moment of the signal.
-    for (const one of all) signalProcess(one, signal);
-    return all.length;
+    for (const one of found) signalProcess(one, signal);
+    return found.length + between;
   }
 
   async count(): Promise<number> {
-    return this.#find().length;
+    const { found, between } = this.#find();
+    return found.length + between;
   }
 
-  #find(): ProcessIdentity[] {
+  #find(): { readonly found: readonly ProcessIdentity[]; readonly between: number } {
     const candidates = this.#cgroup === undefined ? allPids() : pidsInCgroup(this.#cgroup);
-    const found = new Set(candidates.filter((pid) => environmentOf(pid)?.includes(this.#mark)));
+    const environments = new Map(candidates.map((pid) => [pid, environmentOf(pid)]));
+    const found = new Set(candidates.filter((pid) => environments.get(pid)?.includes(this.#mark)));
+    const between = candidates.filter((pid) => environments.get(pid)?.length === 0 && isInExec(pid)).length;
     if (this.#leader && isAlive(this.#leader)) found.add(this.#leader.pid);
     // A command may have thrown its environment away: what it has started is known by its parent.
     const parents = new Map(candidates.map((pid) => [pid, readStat(pid)?.ppid ?? 0]));
@@ -95,7 +98,7 @@ export class HostHunt implements ProcessHunt {
       before = found.size;
       for (const [pid, parent] of parents) if (found.has(parent)) found.add(pid);
     }
-    return [...found].flatMap((pid) => identify(pid) ?? []);
+    return { found: [...found].flatMap((pid) => identify(pid) ?? []), between };
   }
 }
 
@@ -104,5 +107,14 @@ function environmentOf(pid: number): Buffer | undefined {
     return readFileSync(`/proc/${pid}/environ`);
   } catch {
     return undefined;
+  }
+}
+
+/** For a moment of its exec a process shows neither environment nor arguments, though it has a program, as kernel threads and zombies have not. */
+function isInExec(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`).length === 0 && readlinkSync(`/proc/${pid}/exe`) !== "";
+  } catch {
+    return false;
   }
 }
