@@ -88,7 +88,9 @@ export class ExecEndpoint implements UpgradeHandler {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const url = new URL(request.url ?? "", "http://agent");
     this.#server.handleUpgrade(request, socket, head, (ws) => {
-      ws.on("error", () => ws.terminate());
+      // What is no WebSocket ws has answered with a close frame by then, and it reads on: to cut the connection while something is
+      // unread would reset it, and take the frame away from the client. `closeTimeout` bounds that.
+      ws.on("error", () => {});
       this.#serve(ws, socket, request, url).catch((error: unknown) => this.#refuse(ws, error));
     });
   }

@@ -61,7 +61,8 @@ export class DockerDriver implements Driver {
   readonly #health: HealthEvents;
   readonly #sweep: Sweep;
   readonly #closing = new AbortController();
-  readonly #starting = new Set<string>();
+  /** By run id: two that start one run at once would both write its output down. */
+  readonly #starting = new Map<string, Promise<TaskRun>>();
   #wasThere = false;
 
   /** @throws Error for an endpoint that is none. */
@@ -135,11 +136,15 @@ export class DockerDriver implements Driver {
     if (!options.enabled) throw new DriverError("docker is disabled", false);
     const config = parseTaskConfig(spec.config);
     const create = createOptions(spec, config, options, host());
-    this.#starting.add(spec.runId);
+    const { runId } = spec;
+    const underWay = this.#starting.get(runId);
+    if (underWay) return underWay;
+    const starting = this.#patiently(context.signal, () => this.#start(spec, config, create, context));
+    this.#starting.set(runId, starting);
     try {
-      return await this.#patiently(context.signal, () => this.#start(spec, config, create, context));
+      return await starting;
     } finally {
-      this.#starting.delete(spec.runId);
+      this.#starting.delete(runId);
     }
   }
 
