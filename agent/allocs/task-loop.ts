@@ -24,7 +24,7 @@ import type { TaskRunnerDeps } from "./task-runner-deps.js";
 /*
  *                    ┌───────────────── after the restart's delay ─────────────────┐
  *                    ▼                                                             │
- *   new ──► pending: waits for its turn ──► hooks ──► durable ──► driver.start     │
+ *   new ──► pending: waits for its turn ──► durable, hooks ────► driver.start     │
  *                    │ kill                   │ failed              │ failed  │    │
  *                    │                        └──────► conclude ◄───┘         ▼    │
  *                    │                                  │  ▲  ▲            running │
@@ -156,10 +156,12 @@ export class TaskLoop {
       if (requests.failure) return { run: null, handle, end: { kind: "killed" }, events: [requests.failure] };
       if (requests.killed) return { run: null, handle, end: { kind: "killed" }, events: [] };
       try {
+        // That there is this run is written down while the hooks work; what they have done the next agent can find out.
+        const storing = report.durable();
         const prepared = await prepareTask(this.#launchDeps(), this.#record);
         if (!prepared) continue;
         const { spec, driver } = prepared;
-        const stored = await report.durable();
+        const stored = await storing;
         if (stored === "gone" || requests.detached) return null;
         // A start that the next agent would not hear of must not be made; waiting for ever would help nobody.
         if (stored === "failed") throw new DriverError("the task's state can not be stored", true);

@@ -85,7 +85,7 @@ class V2Hierarchy implements CgroupHierarchy {
     if (spec.override !== null) return new OverrideCgroup(`${this.#root}/${spec.override.replace(/^\/+/, "")}`);
     const dir = `${this.#root}/${spec.path}`;
     this.#delegate(spec.path);
-    mkdirSync(`${dir}/main`, { recursive: true });
+    makeDir(`${dir}/main`);
     if (this.#controllers.has("memory")) {
       if (spec.memoryMax !== null) write(dir, "memory.max", spec.memoryMax);
       if (spec.memoryLow !== null) write(dir, "memory.low", spec.memoryLow);
@@ -127,16 +127,17 @@ class V1Hierarchy implements CgroupHierarchy {
     if (spec.override !== null) throw new Error("cgroup_v2_override needs cgroup v2, this host has v1");
     const roots = [...new Set([this.#freezer, this.#memory, this.#cpu])];
     const dirs = roots.map((root) => `${root}/${spec.path}`);
-    for (const dir of dirs) mkdirSync(`${dir}/main`, { recursive: true });
+    const launch = launchDirs(roots, spec.path);
+    for (const dir of dirs) makeDir(dir);
+    makeDir(`${dirs[0]}/main`);
     const memory = `${this.#memory}/${spec.path}`;
-    // Without this the limit would not hold for `main` and the sessions below it, on kernels before 5.11.
+    // Without this the limit would not hold for what a task makes below it, on kernels before 5.11.
     tryWrite(memory, "memory.use_hierarchy", 1);
     if (spec.memoryMax !== null) write(memory, "memory.limit_in_bytes", spec.memoryMax);
     if (spec.memoryLow !== null) tryWrite(memory, "memory.soft_limit_in_bytes", spec.memoryLow);
     write(`${this.#cpu}/${spec.path}`, "cpu.shares", Math.min(262_144, Math.max(2, spec.cpuShares)));
-    return new RunDirs(dirs, launchDirs(roots, spec.path), {
-      // The count stands at the victim's own cgroup, not at the one whose limit was hit.
-      oomKills: () => counter(`${memory}/main/memory.oom_control`) + counter(`${memory}/memory.oom_control`),
+    return new RunDirs(dirs, launch, {
+      oomKills: () => counter(`${memory}/memory.oom_control`),
       freeze: (member, on) => writeFileSync(`${member}/freezer.state`, on ? "FROZEN" : "THAWED"),
     });
   }
@@ -153,6 +154,15 @@ function launchDirs(roots: readonly string[], path: string): readonly string[] {
   const dirs = roots.map((root) => `${root}/${dirname(path)}/launch`);
   for (const dir of dirs) mkdirSync(dir, { recursive: true });
   return dirs;
+}
+
+/** Asks nothing first, as `recursive` does. */
+function makeDir(dir: string): void {
+  try {
+    mkdirSync(dir);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
 }
 
 class RunDirs implements Cgroup {
@@ -172,22 +182,18 @@ class RunDirs implements Cgroup {
   }
 
   get mainDirs(): readonly string[] {
-    return this.#below("main");
+    return this.#dirsOf("main");
   }
 
-  /**
-   * Its own only in the hierarchy that processes are killed by; in others of v1 it shares the run's limits as it is.
-   * The kernel takes as long for a new cgroup as for a short command: a few are used again.
-   */
+  /** The kernel takes as long for a new cgroup as for a short command: a few are used again. */
   session(sessionId: string): readonly string[] {
-    const [, ...others] = this.#dirs;
     let name = this.#idle.pop();
     if (name === undefined) {
       name = `exec-${sessionId}`;
       mkdirSync(`${this.#dirs[0]}/${name}`);
     }
     this.#sessions.set(sessionId, name);
-    return [`${this.#dirs[0]}/${name}`, ...others];
+    return this.#dirsOf(name);
   }
 
   adoptSession(sessionId: string, name: string): void {
@@ -225,12 +231,14 @@ class RunDirs implements Cgroup {
     await removeIfEmpty(this.wrapperDirs);
   }
 
-  #below(name: string): readonly string[] {
-    return this.#dirs.map((dir) => `${dir}/${name}`);
+  /** A member is apart only in the hierarchy that processes are killed by; in others of v1 all share the run's limits as they are. */
+  #dirsOf(name: string): readonly string[] {
+    const [first, ...others] = this.#dirs;
+    return [`${first}/${name}`, ...others];
   }
 
   async #kill(name: string): Promise<boolean> {
-    const [member] = this.#below(name);
+    const [member] = this.#dirsOf(name);
     if (member === undefined) return true;
     const deadline = performance.now() + killDeadlineMs;
     for (let round = 0; members(member).length > 0; round++) {

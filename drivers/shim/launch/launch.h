@@ -60,8 +60,11 @@ void become(const struct request *request, const int fds[3], int status) __attri
 bool was_started(int status, struct failure *failure);
 int write_fully(int fd, const char *bytes, size_t length);
 
-/* mount.c: in a process of its own, as it may take a while; the exit code is the errno. */
-void mount_or_unmount(const struct request *request) __attribute__((noreturn));
+/* mount.c */
+/* Mounts on the directory that `path` names now; a fork for it would take longer than it does. Returns the errno. */
+int mount_tmpfs(const char *path, const char *options);
+/* In a process of its own, as it may take a while; the exit code is the errno. */
+void unmount(const char *path) __attribute__((noreturn));
 
 /* guard.c: guards the request's command, in a process of its own. Never returns. */
 void guard(struct request *request, int replies) __attribute__((noreturn));

@@ -101,7 +101,7 @@ static void reap(void) {
 
 static void start_fork(struct request *request) {
   pid_t pid = fork_into(request->guard_cgroups);
-  if (pid == 0 && request->path != NULL) mount_or_unmount(request);
+  if (pid == 0 && request->path != NULL) unmount(request->path);
   if (pid == 0) guard(request, 1);
   if (pid < 0) {
     reply("failed %s fork: %s", request->id, strerror(errno));
@@ -168,7 +168,9 @@ static void taken(const char *id) {
 }
 
 static void handle(struct request *request) {
-  if (strcmp(request->op, "run") == 0 || strcmp(request->op, "mount") == 0) start_fork(request);
+  bool mounts = strcmp(request->op, "mount") == 0;
+  if (mounts && *request->options != 0) reply("ended %s %d 0", request->id, mount_tmpfs(request->path, request->options));
+  else if (mounts || strcmp(request->op, "run") == 0) start_fork(request);
   else if (strcmp(request->op, "session") == 0) start_session(request);
   else taken(request->id);
 }

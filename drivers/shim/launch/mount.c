@@ -7,8 +7,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-/* Mounts on the directory that `path` names now, through a descriptor: a task may put a link there at any moment. */
-static int mount_tmpfs(const char *path, const char *options) {
+/* Through a descriptor: a task may put a link there at any moment. */
+int mount_tmpfs(const char *path, const char *options) {
   int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return errno;
   char target[40];
@@ -16,17 +16,15 @@ static int mount_tmpfs(const char *path, const char *options) {
   snprintf(target, sizeof target, "/proc/self/fd/%d", fd);
   if (snprintf(best, sizeof best, "%s,noswap", options) >= (int)sizeof best) return EINVAL;
   const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  if (mount("tmpfs", target, "tmpfs", flags, best) == 0) return 0;
+  bool mounted = mount("tmpfs", target, "tmpfs", flags, best) == 0;
   /* Kernels before 6.4 know no noswap. */
-  if (errno == EINVAL && mount("tmpfs", target, "tmpfs", flags, options) == 0) return 0;
-  return errno;
+  if (!mounted && errno == EINVAL) mounted = mount("tmpfs", target, "tmpfs", flags, options) == 0;
+  int error = mounted ? 0 : errno;
+  close(fd);
+  return error;
 }
 
-void mount_or_unmount(const struct request *request) {
-  bool mounts = *request->options != 0;
-  int error = 0;
-  if (mounts) error = mount_tmpfs(request->path, request->options);
+void unmount(const char *path) {
   /* Whoever still has something open there keeps it until it lets go. */
-  else if (umount2(request->path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) error = errno;
-  _exit(error);
+  _exit(umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? errno : 0);
 }
