@@ -73,8 +73,10 @@ describe("one shim", () => {
     await until(() => readFileSync(join(shim.runtimeDir, "runs/damaged/record"), "utf8").includes("exit "));
     rmSync(join(shim.runtimeDir, "runs/damaged"), { recursive: true, maxRetries: 3 });
     for (const dir of ["memory", "cpu", "freezer", "."].map((name) => `/sys/fs/cgroup/${name}/${shim.slice}/damaged`).filter(existsSync)) {
-      await until(() => readFileSync(`${dir}/main/cgroup.procs`, "utf8") === "");
-      execFileSync("rmdir", [`${dir}/main`, dir]);
+      for (const cgroup of [`${dir}/main`, dir].filter(existsSync)) {
+        await until(() => readFileSync(`${cgroup}/cgroup.procs`, "utf8") === "");
+        execFileSync("rmdir", [cgroup]);
+      }
     }
   });
 
