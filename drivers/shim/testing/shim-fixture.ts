@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type SessionHandler, ShimClient } from "../client.js";
-import { commandLine, identify, kill } from "../proc.js";
+import { allPids, commandLine, identify, kill } from "../proc.js";
 import type { RunExit, RunSpec, SessionExit, SessionSpec, ShimProgram } from "../protocol.js";
 
 /** A real shim process of the built tree, with directories of its own. */
@@ -16,9 +16,6 @@ export class ShimFixture {
   /** Cgroups of this fixture alone. */
   readonly slice = `allocd-test-${process.pid}-${Date.now().toString(36)}`;
   readonly client: ShimClient;
-  /** Every shim that was started, so that none is left behind. */
-  readonly shimPids = new Set<number>();
-
   /** What a test has mounted below `dir`; taken away at the end. */
   readonly mounts: string[] = [];
   /** Starts one more shim, whether there is one or not. */
@@ -49,9 +46,7 @@ export class ShimFixture {
   }
 
   async pid(): Promise<number> {
-    const { pid } = await this.client.start();
-    this.shimPids.add(pid);
-    return pid;
+    return (await this.client.start()).pid;
   }
 
   spec(runId: string, script: string, change: Partial<RunSpec> = {}): RunSpec {
@@ -121,15 +116,17 @@ export class ShimFixture {
     });
   }
 
+  #shims(): number[] {
+    return allPids().filter((pid) => commandLine(pid).includes(this.runtimeDir) && runs(pid));
+  }
+
   /** Ends the shims and removes everything. @returns what was left behind. */
   async close(): Promise<string[]> {
     const { runs } = await this.client.list();
     for (const { runId } of runs) await this.client.releaseRun(runId);
-    // The one that is there now may have taken over from one that the test has killed.
-    await this.pid();
     this.client.close();
-    for (const pid of this.shimPids) kill(pid, 15);
-    await until(() => [...this.shimPids].every((pid) => !commandLine(pid).includes(this.runtimeDir) && threads(pid) <= 1));
+    // Of two that were on their way at once the other may come up only now.
+    await until(() => this.#shims().every((pid) => !kill(pid, 15)));
     const cgroups = ["memory", "cpu", "freezer", "."].map((name) => `/sys/fs/cgroup/${name}/${this.slice}`).filter(existsSync);
     const left = cgroups.flatMap((dir) =>
       readdirSync(dir, { withFileTypes: true })
@@ -150,15 +147,6 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`not within 10 s: ${condition.toString()}`);
     await pause(5);
-  }
-}
-
-/** A process whose first thread has ended may still be making a file in another one. */
-function threads(pid: number): number {
-  try {
-    return readdirSync(`/proc/${pid}/task`).length;
-  } catch {
-    return 0;
   }
 }
 
